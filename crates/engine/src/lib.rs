@@ -1,0 +1,1 @@
+//! What every engine is given from outside: time, chance and timers

@@ -1,0 +1,1 @@
+//! The load generator: many calls or registrations from one thread

@@ -1,0 +1,1 @@
+//! Negotiated streams: SDP, RTP, codecs, jitter buffer (RFC 3264, RFC 3550)

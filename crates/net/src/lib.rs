@@ -1,0 +1,1 @@
+//! Sockets and the per-core driver: the shell around the engines

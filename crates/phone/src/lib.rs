@@ -1,0 +1,1 @@
+//! A whole telephone as one value

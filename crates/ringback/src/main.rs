@@ -1,0 +1,2 @@
+//! One command, a whole telephone exchange
+fn main() {}

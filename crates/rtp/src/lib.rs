@@ -1,0 +1,1 @@
+//! RTP and RTCP packets (RFC 3550, RFC 3551)

@@ -1,0 +1,1 @@
+//! A whole SIP exchange as one value

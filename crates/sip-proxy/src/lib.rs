@@ -1,0 +1,1 @@
+//! The transaction-stateful proxy (RFC 3261 section 16)

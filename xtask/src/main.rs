@@ -1,0 +1,2 @@
+//! Ringback's one tool.
+fn main() {}
