@@ -1,2 +1,53 @@
-//! Ringback's one tool.
-fn main() {}
+//! Ringback's one tool: `cargo xtask test|interop|bench|fuzz|tidy`.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod bench;
+mod cargo;
+mod floors;
+mod fuzz;
+mod interop;
+mod peers;
+mod process;
+mod test;
+mod tidy;
+mod tone;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  test                  everything that CI runs; ends with `N passed, N failed`
+  interop [NAME..]      calls with real peers (baresip, sipp, sipsak); --list; --against kamailio checks the scenarios themselves
+  bench [--quick]       Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate; writes docs/performance.md
+  fuzz [TARGET..]       libFuzzer on the stable toolchain; --seconds 60
+  tidy                  the rules that live in code: floors, file lengths, the map, licences
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("--help", arguments.as_slice()),
+    };
+    let outcome = match command {
+        "test" => test::run(rest),
+        "interop" => interop::run(rest),
+        "bench" => bench::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "tidy" => tidy::run(rest),
+        "--help" | "-h" | "help" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("xtask: no command {other:?}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,100 @@
+//! Bad input over real sockets: it is answered with what is wrong, or cut, and the exchange goes on.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Needs, Row, World};
+use crate::peers::raw;
+
+pub(super) const SCENARIOS: &[Row] = &[
+    ("malformed_request_gets_a_telling_400", Needs::Ringback, malformed_request),
+    ("noise_gets_no_answer_and_does_no_harm", Needs::Ringback, noise),
+    ("oversized_tcp_message_is_cut", Needs::Ringback, oversized_message),
+    ("endless_tcp_header_is_cut", Needs::Ringback, endless_header),
+    ("slow_tcp_stream_is_cut", Needs::Ringback, slow_stream),
+];
+
+/// A sender that gives one byte at a time is borne no longer than this.
+const SLOW_SECONDS_MAX: u64 = 75;
+
+/// An OPTIONS request from `from` to the exchange at `to`.
+fn options(to: &str, from: &str, cseq: &str, more: &str) -> String {
+    format!(
+        "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {from}:5060;branch=z9hG4bK-x;rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:x@example.com>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: x@{from}\r\nCSeq: {cseq}\r\n{more}\
+         Content-Length: 0\r\n\r\n"
+    )
+}
+
+fn malformed_request(world: &World) -> Result<()> {
+    let _exchange = world.start_exchange()?;
+    let (exchange, stranger) = (world.exchange_ip(), world.scope.ip(2));
+    let cases = [
+        (options(&exchange, &stranger, "one OPTIONS", ""), "CSeq"),
+        (options(&exchange, &stranger, "1 OPTIONS", "").replace("To: ", "X-To: "), "To"),
+        (options(&exchange, &stranger, "1 OPTIONS", "").replace("Length: 0", "Length: 99"), "Content-Length"),
+    ];
+    for (request, named) in cases {
+        let answer = raw::udp_exchange(&stranger, &exchange, request.as_bytes())?;
+        let status = answer.lines().next().unwrap_or_default();
+        let telling = status.starts_with("SIP/2.0 400 ") && status.contains(named);
+        ensure!(telling, "expected a 400 that names {named}, got {status:?} for\n{request}");
+    }
+    still_serves(world)
+}
+
+fn noise(world: &World) -> Result<()> {
+    let mut exchange = world.start_exchange()?;
+    let socket = std::net::UdpSocket::bind((world.scope.ip(2), 5060))?;
+    let request = options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "");
+    for len in 0..request.len() {
+        socket.send_to(&request.as_bytes()[..len], (world.exchange_ip(), 5060))?;
+        let noise: Vec<u8> = (0..len).map(|at| (at * 167 + len * 31) as u8).collect();
+        socket.send_to(&noise, (world.exchange_ip(), 5060))?;
+    }
+    drop(socket);
+    ensure!(exchange.running()?, "the exchange ended\n{}", exchange.output());
+    still_serves_from(world, 3)
+}
+
+fn oversized_message(world: &World) -> Result<()> {
+    let _exchange = world.start_exchange()?;
+    let head =
+        options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "").replace("Length: 0", "Length: 999999999");
+    cut(world, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
+}
+
+fn endless_header(world: &World) -> Result<()> {
+    let _exchange = world.start_exchange()?;
+    let head = options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "X-Long: ")
+        .replace("Content-Length: 0\r\n\r\n", "");
+    cut(world, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
+}
+
+/// The stream ends before the exchange has taken `bytes_max`, and others are served meanwhile and after.
+fn cut(world: &World, head: &[u8], piece: &[u8], bytes_max: usize) -> Result<()> {
+    let within = Duration::from_secs(30);
+    let written = raw::tcp_write_until_cut(&world.exchange_ip(), head, piece, Duration::ZERO, within)?;
+    ensure!(written < bytes_max, "the exchange took {written} bytes of one message");
+    still_serves(world)
+}
+
+fn slow_stream(world: &World) -> Result<()> {
+    let _exchange = world.start_exchange()?;
+    let within = Duration::from_secs(SLOW_SECONDS_MAX);
+    raw::tcp_write_until_cut(&world.exchange_ip(), b"OPTIONS sip:", b"x", Duration::from_millis(500), within)?;
+    still_serves(world)
+}
+
+fn still_serves(world: &World) -> Result<()> {
+    still_serves_from(world, 2)
+}
+
+fn still_serves_from(world: &World, host: u8) -> Result<()> {
+    let (exchange, from) = (world.exchange_ip(), world.scope.ip(host));
+    let request = options(&exchange, &from, "2 OPTIONS", "");
+    let answer = raw::udp_exchange(&from, &exchange, request.as_bytes())?;
+    ensure!(answer.starts_with("SIP/2.0 200 "), "OPTIONS got {answer}");
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Other people's programs as values: each in its own process group, its output in a file, gone when the value is dropped.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+/// No program started here outlives this, even when xtask itself is killed.
+const PROCESS_SECONDS_MAX: u32 = 1800;
+const POLL: Duration = Duration::from_millis(10);
+
+/// A place for one test: a folder for its files, a /24 of loopback addresses, and the processes it started.
+pub(crate) struct Scope {
+    dir: PathBuf,
+    net: [u8; 2],
+    groups: Mutex<Vec<u32>>,
+}
+
+impl Scope {
+    /// Empties `dir`; addresses are `127.net.x`, distinct between tests by `index` and (nearly always) between runs by process id.
+    pub(crate) fn new(dir: PathBuf, index: u8) -> Result<Self> {
+        if dir.exists() {
+            fs::remove_dir_all(&dir).with_context(|| format!("emptying {}", dir.display()))?;
+        }
+        fs::create_dir_all(&dir)?;
+        let run = 32 + (std::process::id() % 200) as u8;
+        Ok(Self { dir, net: [run, index], groups: Mutex::default() })
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The `host`-th address of this test.
+    pub(crate) fn ip(&self, host: u8) -> String {
+        format!("127.{}.{}.{host}", self.net[0], self.net[1])
+    }
+
+    /// Writes a file into the test's folder and returns where it is.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Starts `command`; what it prints goes to `name.log` (standard output) and `name.err` in the test's folder.
+    pub(crate) fn start(&self, name: &str, command: &Command) -> Result<Process> {
+        let (out, err) = (self.dir.join(format!("{name}.log")), self.dir.join(format!("{name}.err")));
+        let mut limited = Command::new("timeout");
+        limited.args(["--foreground", "--signal=KILL", &PROCESS_SECONDS_MAX.to_string()]);
+        limited.arg(command.get_program()).args(command.get_args());
+        for (key, value) in command.get_envs() {
+            if let Some(value) = value {
+                limited.env(key, value);
+            }
+        }
+        limited.current_dir(command.get_current_dir().unwrap_or(&self.dir));
+        limited.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?).process_group(0);
+        let child = limited.spawn().with_context(|| format!("starting {}", command.get_program().display()))?;
+        self.groups.lock().map_err(|_| anyhow!("a test thread panicked"))?.push(child.id());
+        Ok(Process { child, name: name.to_owned(), out, err })
+    }
+
+    /// Runs `command` to its end and returns its exit code; an error after `within`.
+    pub(crate) fn run(&self, name: &str, command: &Command, within: Duration) -> Result<(i32, Process)> {
+        let mut process = self.start(name, command)?;
+        let code = process.wait(within)?;
+        Ok((code, process))
+    }
+
+    /// Ends everything the test started: what a watchdog does when the test itself does not.
+    pub(crate) fn kill_all(&self) {
+        if let Ok(groups) = self.groups.lock() {
+            for group in groups.iter() {
+                signal_group(*group, "KILL");
+            }
+        }
+    }
+}
+
+/// A running program; dropping it kills its whole process group.
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Process {
+    /// The process group, which is also the id of its leader.
+    pub(crate) fn group(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        read_lossy(&self.out)
+    }
+
+    /// Standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        read_lossy(&self.err)
+    }
+
+    /// Both outputs so far, for searching and for error messages.
+    pub(crate) fn output(&self) -> String {
+        self.stdout() + &self.stderr()
+    }
+
+    /// Waits until `found` says that the output has what is looked for; an error after `within` or when the program ends first.
+    pub(crate) fn wait_until<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut found: impl FnMut(&str) -> Option<T>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + within;
+        loop {
+            let ended = self.child.try_wait()?;
+            let output = self.output();
+            if let Some(it) = found(&output) {
+                return Ok(it);
+            }
+            if let Some(status) = ended {
+                bail!("{} ended ({status}) without {what}\n{}", self.name, tail(&output));
+            }
+            if Instant::now() > deadline {
+                bail!("{}: no {what} within {within:?}\n{}", self.name, tail(&output));
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Waits until the output contains `needle`.
+    pub(crate) fn wait_for(&mut self, needle: &str, within: Duration) -> Result<()> {
+        self.wait_until(&format!("{needle:?}"), within, |output| output.contains(needle).then_some(()))
+    }
+
+    /// Waits for the end; the exit code, or -1 when a signal ended it.
+    pub(crate) fn wait(&mut self, within: Duration) -> Result<i32> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code().unwrap_or(-1));
+            }
+            if Instant::now() > deadline {
+                bail!("{} still runs after {within:?}\n{}", self.name, tail(&self.output()));
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Waits for the end and insists on exit code `want`.
+    pub(crate) fn wait_code(&mut self, want: i32, within: Duration) -> Result<()> {
+        let code = self.wait(within)?;
+        if code != want {
+            bail!("{} exited with {code}, not {want}\n{}", self.name, tail(&self.output()));
+        }
+        Ok(())
+    }
+
+    /// True until the program has ended.
+    pub(crate) fn running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Sends `signal` ("TERM", "INT", ..) to the program alone (`timeout` passes it on, once).
+    pub(crate) fn signal(&self, signal: &str) {
+        shell_kill(&format!("-{signal} {}", self.child.id()));
+    }
+
+    /// Ends the whole group at once, with no chance to tidy up.
+    pub(crate) fn kill(&mut self) {
+        signal_group(self.child.id(), "KILL");
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn signal_group(group: u32, signal: &str) {
+    shell_kill(&format!("-{signal} -{group}"));
+}
+
+/// The shell's own `kill`, so that no `unsafe` and no package is needed.
+fn shell_kill(arguments: &str) {
+    let _ = Command::new("sh")
+        .args(["-c", &format!("kill {arguments}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// Polls `ready` until it holds; an error that names `what` after `within`.
+pub(crate) fn eventually(what: &str, within: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + within;
+    while !ready()? {
+        if Instant::now() > deadline {
+            bail!("{what}: not within {within:?}");
+        }
+        sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Waits until some process has a UDP socket bound to `ip:port`, from the kernel's table.
+pub(crate) fn wait_udp_bound(ip: &str, port: u16) -> Result<()> {
+    let octets: std::net::Ipv4Addr = ip.parse()?;
+    let want = format!("{:08X}:{port:04X}", u32::from_le_bytes(octets.octets()));
+    eventually(&format!("a UDP socket on {ip}:{port}"), Duration::from_secs(10), || {
+        let table = fs::read_to_string("/proc/net/udp")?;
+        Ok(table.lines().any(|line| line.split_whitespace().nth(1) == Some(want.as_str())))
+    })
+}
+
+/// The last lines of `text`, for an error message.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+fn read_lossy(path: &Path) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
