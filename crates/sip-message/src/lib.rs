@@ -1,1 +1,41 @@
-//! SIP messages as bytes with known positions (RFC 3261 sections 7, 19, 20, 25)
+//! SIP messages as bytes with known positions (RFC 3261 sections 7, 19, 20 and 25).
+//!
+//! This crate does not decide anything: it knows no transaction, no dialog, no route, and what a body means is not its
+//! business. A message is the bytes that came, one pass over which has found the start line and the header fields; a
+//! field's value is parsed when someone asks for it. What we do not know goes through byte for byte.
+
+mod auth_value;
+mod builder;
+mod edit;
+mod framer;
+mod header_name;
+mod inspect;
+mod malformed;
+mod message;
+mod method;
+mod name_addr;
+mod params;
+mod parse;
+mod status;
+mod text;
+mod transport;
+mod uri;
+mod via;
+
+pub use auth_value::AuthValue;
+pub use builder::Builder;
+pub use edit::Edit;
+pub use framer::{Frame, FrameError, Framer, HEAD_BYTES_MAX};
+pub use header_name::HeaderName;
+pub use inspect::{Verdict, inspect};
+pub use malformed::{BadValue, Defect, Malformed};
+pub use message::{CSeq, Field, Message};
+pub use method::Method;
+pub use name_addr::{Contacts, NameAddr};
+pub use params::Params;
+pub use parse::{HEADERS_MAX, MESSAGE_BYTES_MAX};
+pub use status::reason_phrase;
+pub use text::{unescape, unfold, unquote};
+pub use transport::Transport;
+pub use uri::{Host, Scheme, Uri};
+pub use via::{MAGIC_COOKIE, Via};

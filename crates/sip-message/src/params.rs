@@ -1,0 +1,65 @@
+use crate::text::{find_unquoted, trim_lws};
+
+/// The `;name=value` parameters behind a URI or a header field's value, in the order they were written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Params<'a>(&'a str);
+
+impl<'a> Params<'a> {
+    /// The parameters in `text`, which is empty or begins with `;`.
+    pub(crate) fn new(text: &'a str) -> Params<'a> {
+        Params(text)
+    }
+
+    /// The text of all of them, beginning with `;`, or empty.
+    pub fn as_str(&self) -> &'a str {
+        self.0
+    }
+
+    /// The value of the first parameter with this name (in any case), quotes kept; `""` for a flag without a value.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.unwrap_or(""))
+    }
+
+    /// Every parameter: its name, and its value when it has one.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            rest = trim_lws(rest).strip_prefix(';')?;
+            let end = find_unquoted(rest, b";").unwrap_or(rest.len());
+            let (one, after) = rest.split_at(end);
+            rest = after;
+            Some(match one.split_once('=') {
+                Some((name, value)) => (trim_lws(name), Some(trim_lws(value))),
+                None => (trim_lws(one), None),
+            })
+        })
+    }
+
+    /// Whether each is `name` or `name=value` with a token, a host or a quoted string (RFC 3261 section 25.1, generic-param).
+    pub(crate) fn well_formed(&self) -> bool {
+        self.iter().all(|(name, value)| {
+            crate::text::is_token(name)
+                && value.is_none_or(|value| {
+                    crate::text::is_quoted(value)
+                        || (!value.is_empty()
+                            && value.bytes().all(|b| crate::text::is_token_byte(b) || b"[]:@/?&=$,(){}<>".contains(&b)))
+                })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Params;
+
+    #[test]
+    fn parameters_with_quotes_flags_and_spaces() {
+        let params = Params::new(" ;lr; a=1 ;Text=\"x;y\\\"z\";q = 0.5");
+        assert_eq!(params.get("lr"), Some(""));
+        assert_eq!(params.get("A"), Some("1"));
+        assert_eq!(params.get("text"), Some("\"x;y\\\"z\""));
+        assert_eq!(params.get("q"), Some("0.5"));
+        assert_eq!(params.get("none"), None);
+        assert_eq!(Params::new("").iter().count(), 0);
+    }
+}

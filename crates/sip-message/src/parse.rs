@@ -1,0 +1,203 @@
+//! The one pass over a message's bytes.
+
+use crate::message::{Slot, Start};
+use crate::text::{is_lws, is_token_byte};
+use crate::{Defect, HeaderName, Malformed, Message, Method};
+use bytes::Bytes;
+use memchr::{memchr, memchr3};
+
+/// The longest message in bytes: what one UDP datagram can carry, and as much on a stream.
+pub const MESSAGE_BYTES_MAX: usize = 65_535;
+
+/// Header fields that one message may have; one with more is malformed.
+pub const HEADERS_MAX: usize = 250;
+
+/// Fields for which room is made at once: all but the longest messages need one allocation.
+const HEADERS_USUAL: usize = 24;
+
+impl Message {
+    /// Finds the start line, the header fields and the body in `bytes`, which hold one whole message.
+    ///
+    /// What is checked is what must hold for the message to be forwarded or answered at all: a start line, lines that end in
+    /// CR LF, names that are tokens, UTF-8, the five mandatory fields, none of them twice, and a Content-Length that
+    /// fits (bytes behind the body are ignored, RFC 3261 section 18.3). The values themselves are parsed when asked for.
+    pub fn parse(bytes: Bytes) -> Result<Message, Malformed> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(Malformed::at(MESSAGE_BYTES_MAX, Defect::Text("message is too long")));
+        }
+        let mut scan = Scan { text: &bytes, at: 0, slots: Vec::with_capacity(HEADERS_USUAL), defect: None };
+        while scan.text[scan.at..].starts_with(b"\r\n") {
+            scan.at += 2; // RFC 3261 section 7.5: empty lines before the start line are ignored
+        }
+        let start = scan.start_line()?;
+        let head_end = scan.fields();
+        let Scan { at, slots, mut defect, .. } = scan;
+        if let Err(error) = std::str::from_utf8(&bytes[..head_end]) {
+            // Nothing of such a head can be read as text, not even for an answer that copies its fields.
+            return Err(Malformed::at(error.valid_up_to(), Defect::Text("header is not UTF-8")));
+        }
+        let body_end = bytes.len() as u16;
+        let mut message = Message { bytes, start, slots, head_end: head_end as u16, body: (at as u16, body_end) };
+        if defect.is_none() {
+            defect = message.missing_field().map(|text| (head_end, Defect::Text(text)));
+        }
+        if defect.is_none() {
+            defect = message.fit_body().err().map(|text| (head_end, Defect::Text(text)));
+        }
+        match defect {
+            None => Ok(message),
+            Some((offset, defect)) => {
+                let defect = if message.is_request() { defect } else { Defect::StatusLine };
+                Err(Malformed { defect, offset, partial: Some(Box::new(message)) })
+            }
+        }
+    }
+}
+
+struct Scan<'a> {
+    text: &'a [u8],
+    at: usize,
+    slots: Vec<Slot>,
+    defect: Option<(usize, Defect)>,
+}
+
+impl Scan<'_> {
+    fn found(&mut self, offset: usize, text: &'static str) {
+        self.defect.get_or_insert((offset, Defect::Text(text)));
+    }
+
+    /// The end of the line that begins at `at` (before its CR LF); moves behind it.
+    fn line(&mut self) -> usize {
+        let Some(length) = memchr(b'\n', &self.text[self.at..]) else {
+            self.found(self.text.len(), "header does not end with an empty line");
+            self.at = self.text.len();
+            return self.at;
+        };
+        let end = self.at + length;
+        self.at = end + 1;
+        if end > 0 && self.text[end - 1] == b'\r' {
+            return end - 1;
+        }
+        self.found(end, "line does not end in CR LF");
+        end
+    }
+
+    fn start_line(&mut self) -> Result<Start, Malformed> {
+        let begin = self.at;
+        let end = self.line();
+        let line = &self.text[begin..end];
+        if line.len() > 8 && line[..8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+            return self.status_line(begin + 8, end);
+        }
+        let not_sip = Malformed::at(begin, Defect::NotSip);
+        let Some(method_length) = memchr(b' ', line) else { return Err(not_sip) };
+        let Some(last) = line.iter().rposition(|b| *b == b' ') else { return Err(not_sip) };
+        let method = &line[..method_length];
+        if method.is_empty() || !method.iter().copied().all(is_token_byte) {
+            return Err(not_sip);
+        }
+        let (mut uri, mut version) = ((method_length + 1).min(last), &line[last + 1..]);
+        let mut uri_end = last;
+        if version.is_empty() {
+            self.found(begin + last, "space behind the request line");
+            let trimmed = line.trim_ascii_end();
+            let Some(space) = trimmed.iter().rposition(|b| *b == b' ') else { return Err(not_sip) };
+            (version, uri_end) = (&trimmed[space + 1..], space);
+        }
+        if version.len() < 4 || !version[..4].eq_ignore_ascii_case(b"SIP/") {
+            return Err(not_sip);
+        }
+        if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+            self.defect.get_or_insert((begin + last + 1, Defect::Version));
+        }
+        uri = uri.min(uri_end);
+        let uri_text = &line[uri..uri_end];
+        if uri_text.is_empty() || uri_text.iter().any(|b| is_lws(*b)) {
+            self.found(begin + uri, "request line is not method, URI and version with single spaces");
+        }
+        Ok(Start::Request {
+            method: Method::from_bytes(method),
+            method_at: (begin as u16, (begin + method_length) as u16),
+            uri: ((begin + uri) as u16, (begin + uri_end) as u16),
+        })
+    }
+
+    fn status_line(&mut self, begin: usize, end: usize) -> Result<Start, Malformed> {
+        let bad = Malformed::at(begin, Defect::StatusLine);
+        let line = &self.text[begin..end];
+        let (digits, reason) = match line {
+            [a, b, c] => ([*a, *b, *c], end),
+            [a, b, c, b' ', ..] => ([*a, *b, *c], begin + 4),
+            _ => return Err(bad),
+        };
+        if !digits.iter().all(u8::is_ascii_digit) || !(b'1'..=b'6').contains(&digits[0]) {
+            return Err(bad);
+        }
+        let status = digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+        Ok(Start::Response { status, reason: (reason as u16, end as u16) })
+    }
+
+    /// Reads fields up to the empty line; the result is where that line begins.
+    fn fields(&mut self) -> usize {
+        let mut seen = 0u128;
+        loop {
+            let begin = self.at;
+            if begin >= self.text.len() {
+                self.found(begin, "header does not end with an empty line");
+                return begin;
+            }
+            let end = self.line();
+            if end == begin {
+                return begin;
+            }
+            let line = &self.text[begin..end];
+            if line[0] == b' ' || line[0] == b'\t' {
+                let trimmed = end - line.iter().rev().take_while(|b| is_lws(**b)).count();
+                match self.slots.last_mut() {
+                    Some(slot) if trimmed > begin => slot.value.1 = trimmed as u16,
+                    Some(_) => {}
+                    None => self.found(begin, "white space before the first header field"),
+                }
+                continue;
+            }
+            let Some(colon) = memchr(b':', line) else {
+                self.found(begin, "header field without a colon");
+                continue;
+            };
+            let name = line[..colon].trim_ascii_end();
+            if name.is_empty() || name.len() > 255 || !name.iter().copied().all(is_token_byte) {
+                self.found(begin, "header field's name is not a token");
+                continue;
+            }
+            if self.slots.len() == HEADERS_MAX {
+                self.found(begin, "too many header fields");
+                continue;
+            }
+            let known = HeaderName::from_bytes(name);
+            if known.single() {
+                if seen & (1 << known as u8) != 0 {
+                    self.found(begin, "header field that must be single stands twice");
+                    continue;
+                }
+                seen |= 1 << known as u8;
+            }
+            let mut value = begin + colon + 1;
+            let mut value_end = end;
+            while value < value_end && is_lws(self.text[value]) {
+                value += 1;
+            }
+            while value_end > value && is_lws(self.text[value_end - 1]) {
+                value_end -= 1;
+            }
+            if memchr3(b'\r', 0, 0x7f, &self.text[value..value_end]).is_some() {
+                self.found(begin, "control character in a header field");
+            }
+            self.slots.push(Slot {
+                name: known,
+                name_length: name.len() as u8,
+                line: begin as u16,
+                value: (value as u16, value_end as u16),
+            });
+        }
+    }
+}

@@ -1,0 +1,298 @@
+use crate::text::{is_token_byte, unescape};
+use crate::{BadValue, Params, Transport};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The scheme of a URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme<'a> {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:` (RFC 3966)
+    Tel,
+    /// Any other, as written.
+    Other(&'a str),
+}
+
+/// A host: a name or a literal address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host<'a> {
+    /// A domain name, as written.
+    Name(&'a str),
+    /// An IPv4 literal.
+    V4(Ipv4Addr),
+    /// An IPv6 literal, written in brackets.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// A host without a port.
+    pub fn parse(text: &'a str) -> Result<Host<'a>, BadValue> {
+        if let Some(inner) = text.strip_prefix('[') {
+            let inner = inner.strip_suffix(']').ok_or(BadValue("IPv6 address without closing bracket"))?;
+            return inner.parse().map(Host::V6).map_err(|_| BadValue("bad IPv6 address"));
+        }
+        if text.as_bytes().last().is_some_and(u8::is_ascii_digit)
+            && let Ok(v4) = text.parse()
+        {
+            return Ok(Host::V4(v4));
+        }
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        if text.is_empty() || !text.bytes().all(fits) { Err(BadValue("bad host name")) } else { Ok(Host::Name(text)) }
+    }
+
+    /// The literal address, `None` for a name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Host::Name(_) => None,
+            Host::V4(v4) => Some(IpAddr::V4(*v4)),
+            Host::V6(v6) => Some(IpAddr::V6(*v6)),
+        }
+    }
+
+    /// Whether both are the same host: names in any case, addresses by value.
+    pub fn same_as(&self, other: &Host<'_>) -> bool {
+        match (self, other) {
+            (Host::Name(a), Host::Name(b)) => a.trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.')),
+            _ => self.ip().is_some() && self.ip() == other.ip(),
+        }
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Name(name) => f.write_str(name),
+            Host::V4(v4) => v4.fmt(f),
+            Host::V6(v6) => write!(f, "[{v6}]"),
+        }
+    }
+}
+
+/// Splits `host[:port]`.
+pub(crate) fn host_port(text: &str) -> Result<(Host<'_>, Option<u16>), BadValue> {
+    let colon = match text.strip_prefix('[') {
+        Some(inner) => inner.find(']').and_then(|end| text[end + 2..].find(':').map(|at| at + end + 2)),
+        None => text.find(':'),
+    };
+    let Some(colon) = colon else { return Ok((Host::parse(text)?, None)) };
+    let port = text[colon + 1..].trim_matches([' ', '\t', '\r', '\n']);
+    let host = text[..colon].trim_matches([' ', '\t', '\r', '\n']);
+    if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BadValue("port is not a number"));
+    }
+    Ok((Host::parse(host)?, Some(port.parse().map_err(|_| BadValue("port is above 65535"))?)))
+}
+
+/// A URI of RFC 3261 section 19.1, seen in the text that holds it.
+///
+/// For a scheme other than `sip` and `sips`, `user` holds everything behind the colon up to the parameters and `host` is empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Uri<'a> {
+    /// The scheme.
+    pub scheme: Scheme<'a>,
+    /// The user part, still escaped.
+    pub user: Option<&'a str>,
+    /// The password, still escaped. Nobody should send one.
+    pub password: Option<&'a str>,
+    /// The host.
+    pub host: Host<'a>,
+    /// The port, when written.
+    pub port: Option<u16>,
+    /// The parameters.
+    pub params: Params<'a>,
+    /// What follows the question mark.
+    pub headers: &'a str,
+}
+
+impl<'a> Uri<'a> {
+    /// Parses a URI that stands alone (a Request-URI, or what stands between `<` and `>`).
+    pub fn parse(text: &'a str) -> Result<Uri<'a>, BadValue> {
+        let (scheme, rest) = text.split_once(':').ok_or(BadValue("URI without a scheme"))?;
+        let scheme = match scheme {
+            s if s.eq_ignore_ascii_case("sip") => Scheme::Sip,
+            s if s.eq_ignore_ascii_case("sips") => Scheme::Sips,
+            s if s.eq_ignore_ascii_case("tel") => Scheme::Tel,
+            s if !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) => {
+                Scheme::Other(s)
+            }
+            _ => return Err(BadValue("bad URI scheme")),
+        };
+        if rest.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>' || b == 0x7f) {
+            return Err(BadValue("space or bracket inside a URI"));
+        }
+        if !matches!(scheme, Scheme::Sip | Scheme::Sips) {
+            let end = rest.find(';').unwrap_or(rest.len());
+            let (user, params) = rest.split_at(end);
+            if user.is_empty() {
+                return Err(BadValue("empty URI"));
+            }
+            return Ok(Uri {
+                scheme,
+                user: Some(user),
+                password: None,
+                host: Host::Name(""),
+                port: None,
+                params: Params::new(params),
+                headers: "",
+            });
+        }
+        let (user, password, rest) = match rest.split_once('@') {
+            Some((info, rest)) => {
+                let (user, password) =
+                    info.split_once(':').map_or((info, None), |(user, password)| (user, Some(password)));
+                if user.is_empty()
+                    || !user.bytes().all(is_user_byte)
+                    || !password.unwrap_or("").bytes().all(is_user_byte)
+                {
+                    return Err(BadValue("bad user part in a URI"));
+                }
+                (Some(user), password, rest)
+            }
+            None => (None, None, rest),
+        };
+        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
+        let end = rest.find(';').unwrap_or(rest.len());
+        let (host, params) = rest.split_at(end);
+        let (host, port) = host_port(host)?;
+        Ok(Uri { scheme, user, password, host, port, params: Params::new(params), headers })
+    }
+
+    /// The value of a parameter; `""` for one without a value.
+    pub fn param(&self, name: &str) -> Option<&'a str> {
+        self.params.get(name)
+    }
+
+    /// The transport that the URI asks for: its parameter, or TLS for `sips:`; `None` when it leaves the choice.
+    pub fn transport(&self) -> Option<Transport> {
+        match (self.param("transport").and_then(Transport::parse), self.scheme) {
+            (None | Some(Transport::Tcp), Scheme::Sips) => Some(Transport::Tls),
+            (asked, _) => asked,
+        }
+    }
+
+    /// The user part without escapes.
+    pub fn user_unescaped(&self) -> String {
+        String::from_utf8_lossy(&unescape(self.user.unwrap_or(""))).into_owned()
+    }
+
+    /// Whether both are the same by the rules of RFC 3261 section 19.1.4.
+    pub fn equivalent(&self, other: &Uri<'_>) -> bool {
+        /// A parameter that, standing in one URI only, makes the two differ.
+        const TELLING: [&str; 5] = ["transport", "user", "ttl", "method", "maddr"];
+        let same_text = |a: Option<&str>, b: Option<&str>| match (a, b) {
+            (Some(a), Some(b)) => unescape(a) == unescape(b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let same_scheme = match (self.scheme, other.scheme) {
+            (Scheme::Other(a), Scheme::Other(b)) => a.eq_ignore_ascii_case(b),
+            (a, b) => a == b,
+        };
+        same_scheme
+            && same_text(self.user, other.user)
+            && same_text(self.password, other.password)
+            && self.host.same_as(&other.host) | (self.host == other.host)
+            && self.port == other.port
+            && TELLING.iter().all(|name| self.param(name).is_some() == other.param(name).is_some())
+            && self.params.iter().all(|(name, value)| {
+                other
+                    .param(name)
+                    .is_none_or(|theirs| unescape(value.unwrap_or("")).eq_ignore_ascii_case(&unescape(theirs)))
+            })
+            && same_headers(self.headers, other.headers)
+    }
+}
+
+/// Header parts of two URIs agree when each has what the other has, in any order.
+fn same_headers(a: &str, b: &str) -> bool {
+    let parts = |text: &str| {
+        let mut parts: Vec<(String, Vec<u8>)> = text
+            .split('&')
+            .filter(|part| !part.is_empty())
+            .map(|part| part.split_once('=').unwrap_or((part, "")))
+            .map(|(name, value)| (name.to_ascii_lowercase(), unescape(value).into_owned()))
+            .collect();
+        parts.sort();
+        parts
+    };
+    a == b || parts(a) == parts(b)
+}
+
+/// user and password of RFC 3261 section 25.1, and `#`, which dialled numbers carry unescaped in practice.
+fn is_user_byte(byte: u8) -> bool {
+    is_token_byte(byte) || b"()&=$,;?/:#[]".contains(&byte) || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_uri() {
+        let uri = Uri::parse("sip:alice:pw@[2001:db8::1]:5070;transport=TCP;lr?subject=x&to=y").unwrap();
+        assert_eq!((uri.user, uri.password, uri.port), (Some("alice"), Some("pw"), Some(5070)));
+        assert_eq!(uri.host, Host::V6("2001:db8::1".parse().unwrap()));
+        assert_eq!((uri.transport(), uri.param("lr"), uri.headers), (Some(Transport::Tcp), Some(""), "subject=x&to=y"));
+        let uri = Uri::parse("sips:1.2.3.4").unwrap();
+        assert_eq!(
+            (uri.host, uri.user, uri.transport()),
+            (Host::V4(Ipv4Addr::new(1, 2, 3, 4)), None, Some(Transport::Tls))
+        );
+        assert_eq!(Uri::parse("tel:+1-201-555-0123;phone-context=x").unwrap().user, Some("+1-201-555-0123"));
+    }
+
+    #[test]
+    fn what_is_no_uri() {
+        for bad in [
+            "",
+            "alice",
+            "sip:",
+            "sip:@host",
+            "sip:a b@host",
+            "sip:a@host:port",
+            "sip:a@host:70000",
+            "sip:a@[::1",
+            "sip:a@ho<st",
+            "1 2:x",
+        ] {
+            assert!(Uri::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// The pairs of RFC 3261 section 19.1.4.
+    #[test]
+    fn comparison_by_section_19_1_4() {
+        let same = [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ];
+        let different = [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com:6000;transport=tcp", "sip:bob@biloxi.com"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+        ];
+        for (a, b) in same {
+            let (a, b) = (Uri::parse(a).unwrap(), Uri::parse(b).unwrap());
+            assert!(a.equivalent(&b) && b.equivalent(&a), "{a:?} {b:?}");
+        }
+        for (a, b) in different {
+            let (a, b) = (Uri::parse(a).unwrap(), Uri::parse(b).unwrap());
+            assert!(!a.equivalent(&b) && !b.equivalent(&a), "{a:?} {b:?}");
+        }
+    }
+}
