@@ -1,0 +1,24 @@
+//! The socket island: the only `unsafe` code of Ringback, and all of it is Linux system calls that `std` does not wrap.
+//!
+//! Nothing in here decides anything. Each function makes one system call on a borrowed descriptor, and every pointer it hands to
+//! the kernel is made from a reference that lives across the call; no pointer is kept.
+#![allow(unsafe_code)]
+
+mod address;
+mod alarm;
+mod pause;
+mod receive;
+mod send;
+
+pub(crate) use alarm::Alarm;
+pub(crate) use pause::{pause, precise_pauses, thread_cpu_time, wait_readable};
+pub(crate) use receive::{Arena, report_local_address};
+pub(crate) use send::{SendSlot, send_batch};
+
+/// Messages per system call, in both directions.
+pub const BATCH: usize = 64;
+
+/// The outcome of a system call that returns -1 for an error.
+fn check(result: libc::c_int) -> std::io::Result<libc::c_int> {
+    if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(result) }
+}

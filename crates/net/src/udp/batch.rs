@@ -1,0 +1,170 @@
+use crate::island::{Arena, BATCH, SendSlot, report_local_address, send_batch, wait_readable};
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+/// Datagrams that may wait in one socket's queue for the kernel to take them; what comes after is dropped and counted.
+pub const SEND_QUEUE_MAX: usize = 8192;
+
+/// What we ask the kernel to buffer in each direction. It gives what `net.core.[rw]mem_max` allows.
+const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A received datagram in a buffer of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// The address of ours that it was sent to (never a wildcard), with the socket's port.
+    pub local: SocketAddr,
+    /// Who sent it.
+    pub remote: SocketAddr,
+    /// What it says, at its exact size.
+    pub bytes: Bytes,
+}
+
+/// Where datagrams land before they are copied out. One serves all sockets of a thread.
+pub struct ReceiveArena(Arena);
+
+impl Default for ReceiveArena {
+    fn default() -> Self {
+        ReceiveArena(Arena::new())
+    }
+}
+
+/// A non-blocking UDP socket that is read and written in batches of [`BATCH`].
+///
+/// `T` marks datagrams whose failure someone wants to hear of.
+#[derive(Debug)]
+pub struct UdpBatch<T = ()> {
+    socket: Socket,
+    local: SocketAddr,
+    queue: VecDeque<Outgoing<T>>,
+}
+
+#[derive(Debug)]
+struct Outgoing<T> {
+    local: SocketAddr,
+    remote: SocketAddr,
+    bytes: Bytes,
+    tag: Option<T>,
+}
+
+/// What became of a queue that was flushed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Datagrams that the kernel took.
+    pub sent: usize,
+    /// Datagrams that it refused for good.
+    pub refused: usize,
+}
+
+impl<T> UdpBatch<T> {
+    /// Binds `address`. An IPv6 wildcard does not take IPv4's port, too. With `share_port` other sockets of ours may bind the same
+    /// address, and the kernel spreads the senders over them.
+    pub fn bind(address: SocketAddr, share_port: bool) -> io::Result<UdpBatch<T>> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.cloexec().nonblocking(), Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_port(share_port)?;
+        // Larger buffers are a wish; less is no error.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+        if address.ip().is_unspecified() {
+            report_local_address(socket.as_fd(), address.is_ipv6())?;
+        }
+        socket.bind(&address.into())?;
+        let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(UdpBatch { socket, local, queue: VecDeque::new() })
+    }
+
+    /// The address it is bound to: a wildcard, where it was bound to that.
+    pub fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether datagrams from `local` leave through this socket.
+    pub fn is_source(&self, local: SocketAddr) -> bool {
+        self.local.port() == local.port()
+            && self.local.is_ipv4() == local.is_ipv4()
+            && (self.local.ip().is_unspecified() || self.local.ip() == local.ip())
+    }
+
+    /// Receives one batch without waiting, and tells how many there were: 0 when none is waiting, fewer than [`BATCH`] when no
+    /// more are waiting.
+    pub fn receive(&self, arena: &mut ReceiveArena, each: &mut impl FnMut(Datagram)) -> io::Result<usize> {
+        arena.0.receive(self.socket.as_fd(), |received| {
+            let local = match received.destination {
+                Some((std::net::IpAddr::V6(ip), scope)) => SocketAddrV6::new(ip, self.local.port(), 0, scope).into(),
+                Some((ip, _)) => SocketAddr::new(ip, self.local.port()),
+                None => self.local,
+            };
+            each(Datagram { local, remote: received.remote, bytes: Bytes::copy_from_slice(received.bytes) });
+        })
+    }
+
+    /// Blocks the thread until a datagram is waiting or `length` has passed; tells whether one is. For threads without a runtime.
+    pub fn wait(&self, length: Duration) -> io::Result<bool> {
+        wait_readable(self.socket.as_fd(), length)
+    }
+
+    /// Queues a datagram to `remote` that [`UdpBatch::flush`] sends, from `local`'s address when the socket is bound to a wildcard.
+    /// `Err` gives the mark back when [`SEND_QUEUE_MAX`] already wait, and the datagram is dropped.
+    pub fn queue(&mut self, local: SocketAddr, remote: SocketAddr, bytes: Bytes, tag: Option<T>) -> Result<(), Option<T>> {
+        if self.queue.len() >= SEND_QUEUE_MAX {
+            return Err(tag);
+        }
+        self.queue.push_back(Outgoing { local, remote, bytes, tag });
+        Ok(())
+    }
+
+    /// Datagrams in the queue.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Sends what the kernel takes now; the rest stays queued. A datagram that cannot be sent (no route, refused, too long) is
+    /// passed over, and its mark, if it has one, is given to `failed`.
+    pub fn flush(&mut self, mut failed: impl FnMut(T)) -> Flushed {
+        let mut flushed = Flushed::default();
+        let wildcard = self.local.ip().is_unspecified();
+        while !self.queue.is_empty() {
+            let slots = self.queue.iter().map(|out| SendSlot {
+                source: (wildcard && !out.local.ip().is_unspecified()).then_some(out.local),
+                remote: out.remote,
+                bytes: &out.bytes,
+            });
+            match send_batch(self.socket.as_fd(), slots) {
+                Ok(sent) => {
+                    flushed.sent += sent;
+                    self.queue.drain(..sent);
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => break,
+                    io::ErrorKind::Interrupted => {}
+                    _ => {
+                        flushed.refused += 1;
+                        if let Some(tag) = self.queue.pop_front().and_then(|out| out.tag) {
+                            failed(tag);
+                        }
+                    }
+                },
+            }
+        }
+        flushed
+    }
+}
+
+impl<T> AsFd for UdpBatch<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl<T> AsRawFd for UdpBatch<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}

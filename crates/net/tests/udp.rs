@@ -1,0 +1,97 @@
+//! The UDP socket by itself, over loopback.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+use bytes::Bytes;
+use net::{BATCH, Datagram, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn bind(address: &str) -> UdpBatch<u32> {
+    UdpBatch::bind(address.parse().expect("an address"), false).expect("a free port")
+}
+
+fn receive(socket: &UdpBatch<u32>, wanted: usize) -> Vec<Datagram> {
+    let mut arena = ReceiveArena::default();
+    let mut got = Vec::new();
+    while got.len() < wanted && socket.wait(LONG).expect("poll") {
+        let before = got.len();
+        let count = socket.receive(&mut arena, &mut |datagram| got.push(datagram)).expect("receive");
+        assert_eq!(count, got.len() - before);
+        assert!(count <= BATCH);
+    }
+    got
+}
+
+fn at(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse().expect("an address"), port)
+}
+
+#[test]
+fn a_wildcard_socket_tells_where_a_datagram_was_sent_to_and_answers_from_there() {
+    for (wildcard, from, to) in
+        [("0.0.0.0:0", "127.0.0.3", "127.0.0.2"), ("0.0.0.0:0", "127.0.0.1", "127.0.0.1"), ("[::]:0", "::1", "::1")]
+    {
+        let mut server = bind(wildcard);
+        let mut client: UdpBatch<u32> = UdpBatch::bind(at(from, 0), false).expect("a free port");
+        let to = at(to, server.local_address().port());
+        assert!(server.is_source(to) && !server.is_source(at("192.0.2.1", 1)));
+        client.queue(client.local_address(), to, Bytes::from_static(b"ping"), None).expect("room");
+        assert_eq!(client.flush(|_| ()).sent, 1);
+        let got = receive(&server, 1);
+        assert_eq!(got, [Datagram { local: to, remote: client.local_address(), bytes: Bytes::from_static(b"ping") }]);
+        server.queue(got[0].local, got[0].remote, Bytes::from_static(b"pong"), None).expect("room");
+        assert_eq!(server.flush(|_| ()).sent, 1);
+        let got = receive(&client, 1);
+        assert_eq!(got, [Datagram { local: client.local_address(), remote: to, bytes: Bytes::from_static(b"pong") }]);
+    }
+}
+
+#[test]
+fn more_than_a_batch_arrives_whole_and_in_order() {
+    let (server, mut client) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
+    let sent: Vec<Bytes> = (0..3 * BATCH).map(|i| Bytes::from(vec![i as u8; i])).collect();
+    for bytes in &sent {
+        client.queue(client.local_address(), server.local_address(), bytes.clone(), None).expect("room");
+    }
+    assert_eq!(client.flush(|_| ()).sent, sent.len());
+    let got: Vec<Bytes> = receive(&server, sent.len()).into_iter().map(|datagram| datagram.bytes).collect();
+    assert_eq!(got, sent);
+    assert_eq!(server.receive(&mut ReceiveArena::default(), &mut |_| ()).expect("receive"), 0);
+}
+
+#[test]
+fn the_largest_datagram_of_udp_fits() {
+    for (address, largest) in [("127.0.0.1:0", 65_507), ("[::1]:0", 65_527)] {
+        let (server, mut client) = (bind(address), bind(address));
+        client.queue(client.local_address(), server.local_address(), vec![7; largest].into(), None).expect("room");
+        assert_eq!(client.flush(|_| ()).sent, 1);
+        assert_eq!(receive(&server, 1)[0].bytes.len(), largest);
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_passed_over_and_its_sender_told() {
+    let (server, mut client) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
+    let (from, to) = (client.local_address(), server.local_address());
+    for (bytes, tag) in [(10, Some(1)), (65_508, Some(2)), (11, None), (70_000, None), (12, Some(3))] {
+        client.queue(from, to, vec![0; bytes].into(), tag).expect("room");
+    }
+    let mut failed = Vec::new();
+    let flushed = client.flush(|tag| failed.push(tag));
+    assert_eq!((flushed.sent, flushed.refused, failed.as_slice()), (3, 2, [2].as_slice()));
+    let lengths: Vec<usize> = receive(&server, 3).iter().map(|datagram| datagram.bytes.len()).collect();
+    assert_eq!(lengths, [10, 11, 12]);
+}
+
+#[test]
+fn a_full_send_queue_takes_no_more_and_gives_the_mark_back() {
+    let mut socket = bind("127.0.0.1:0");
+    let local = socket.local_address();
+    for _ in 0..SEND_QUEUE_MAX {
+        socket.queue(local, local, Bytes::new(), None).expect("room");
+    }
+    assert_eq!(socket.queue(local, local, Bytes::new(), Some(9)), Err(Some(9)));
+    assert_eq!(socket.queued(), SEND_QUEUE_MAX);
+}
