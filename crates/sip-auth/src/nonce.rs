@@ -1,0 +1,101 @@
+use engine::{Mac, Now, Rng};
+use std::fmt::Write;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// A nonce: when it was made (Unix milliseconds), a random part, and the signature over both.
+///
+/// On the wire 12, 16 and 16 hexadecimal digits. The signature covers the maker, too, so that a nonce of another engine,
+/// or of an earlier run with the same key, is no nonce of ours: the counts that would expose its replay are not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nonce {
+    pub(crate) made_ms: u64,
+    pub(crate) random: u64,
+}
+
+pub(crate) struct NonceMaker {
+    mac: Mac,
+    maker: u64,
+    lifetime: Duration,
+}
+
+const DIGITS: usize = 44;
+
+impl NonceMaker {
+    pub(crate) fn new(mac: Mac, lifetime: Duration, rng: &mut Rng) -> NonceMaker {
+        NonceMaker { mac, maker: rng.next_u64(), lifetime }
+    }
+
+    /// A new nonce, written out.
+    pub(crate) fn make(&self, now: Now, rng: &mut Rng) -> String {
+        let nonce = Nonce { made_ms: unix_ms(now) & 0xffff_ffff_ffff, random: rng.next_u64() };
+        let mut text = String::with_capacity(DIGITS);
+        let _ = write!(text, "{:012x}{:016x}{:016x}", nonce.made_ms, nonce.random, self.signature(nonce));
+        text
+    }
+
+    /// The nonce in `text`, when this engine has made it and it is still young enough.
+    pub(crate) fn check(&self, now: Now, text: &str) -> Option<Nonce> {
+        if text.len() != DIGITS || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        let nonce = Nonce { made_ms: number(&text[..12])?, random: number(&text[12..28])? };
+        let signed = bool::from(self.signature(nonce).ct_eq(&number(&text[28..])?));
+        // A clock that was put back makes nonces from the future: they live as far ahead as behind.
+        let young = unix_ms(now).abs_diff(nonce.made_ms) <= self.lifetime.as_millis() as u64;
+        (signed && young).then_some(nonce)
+    }
+
+    fn signature(&self, nonce: Nonce) -> u64 {
+        let parts: [&[u8]; 4] =
+            [b"nonce", &self.maker.to_le_bytes(), &nonce.made_ms.to_le_bytes(), &nonce.random.to_le_bytes()];
+        self.mac.of(&parts) as u64
+    }
+}
+
+pub(crate) fn unix_ms(now: Now) -> u64 {
+    now.wall.duration_since(std::time::SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NonceMaker;
+    use engine::{Mac, Now, Rng};
+    use std::time::Duration;
+
+    #[test]
+    fn only_our_own_young_nonces_count() {
+        let mut rng = Rng::from_u64(1);
+        let mac = Mac::new(&mut rng);
+        let lifetime = Duration::from_secs(300);
+        let ours = NonceMaker::new(mac, lifetime, &mut rng);
+        let other_shard = NonceMaker::new(mac, lifetime, &mut rng);
+        let now = Now::read_clocks();
+        let text = ours.make(now, &mut rng);
+
+        assert!(ours.check(now, &text).is_some());
+        assert!(ours.check(now + lifetime, &text).is_some());
+        assert!(ours.check(now + lifetime + Duration::from_millis(1), &text).is_none());
+        assert!(other_shard.check(now, &text).is_none());
+        for at in 0..text.len() {
+            let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+            let forged = format!("{}{digit}{}", &text[..at], &text[at + 1..]);
+            assert!(ours.check(now, &forged).is_none(), "{at}");
+        }
+        for bad in ["", "x", &text[1..], &format!("{text}0"), &"é".repeat(22)] {
+            assert!(ours.check(now, bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clock_put_back_does_not_lock_everybody_out() {
+        let mut rng = Rng::from_u64(1);
+        let maker = NonceMaker::new(Mac::new(&mut rng), Duration::from_secs(300), &mut rng);
+        let now = Now::read_clocks();
+        let text = maker.make(now + Duration::from_secs(200), &mut rng);
+        assert!(maker.check(now, &text).is_some());
+        let text = maker.make(now + Duration::from_secs(301), &mut rng);
+        assert!(maker.check(now, &text).is_none());
+    }
+}
