@@ -16,9 +16,13 @@ pub struct Verdict {
     pub error: Option<String>,
     /// Where, in bytes from the beginning.
     pub offset: Option<usize>,
-    /// The status that a server owes to a malformed request; `None` when it must be dropped.
+    /// The status that a server owes to such a request: 400 or 505 for one that is malformed, 416 or 420 for one that asks for what
+    /// we do not know; `None` for a good message and for one that must be dropped.
     pub response: Option<u16>,
 }
+
+/// The option tags of Require that some part of a Ringback knows.
+const KNOWN_OPTIONS: [&str; 6] = ["100rel", "timer", "replaces", "path", "outbound", "gruu"];
 
 /// Reads every field of a message that we know how to read, and says whether all of them are what their grammar says.
 ///
@@ -60,8 +64,9 @@ pub fn inspect(bytes: &[u8]) -> Verdict {
                 Ok(()) => verdict,
                 Err((offset, BadValue(text), status)) => {
                     let owed = message.is_request() && message.method() != crate::Method::Ack;
+                    // A scheme or an extension that we do not know is refused, but it is no fault of form.
                     Verdict {
-                        valid: false,
+                        valid: matches!(status, 416 | 420),
                         error: Some(text.to_owned()),
                         offset: Some(offset),
                         response: owed.then_some(status),
@@ -77,19 +82,22 @@ impl Message {
     /// Parses every value that we know how to parse; the first bad one is the error: where, what, and the status it earns.
     fn check(&self) -> Result<(), (usize, BadValue, u16)> {
         let at = |value: &str| self.offset_of(value);
-        if self.is_request() {
-            let uri = self.request_uri();
-            let parsed = Uri::parse(uri).map_err(|bad| (at(uri), bad, 400))?;
-            if matches!(parsed.scheme, Scheme::Other(_)) {
-                return Err((at(uri), BadValue("URI scheme is unknown"), 416));
-            }
+        let uri = self.request_uri();
+        let parsed = self.is_request().then(|| Uri::parse(uri)).transpose().map_err(|bad| (at(uri), bad, 400))?;
+        let cseq = self.cseq().map_err(|bad| (at(self.header(HeaderName::CSeq).unwrap_or("")), bad, 400))?;
+        if self.is_request() && cseq.method_text != self.method_text() {
+            return Err((at(cseq.method_text), BadValue("CSeq names another method than the request line"), 400));
         }
         for field in self.all_fields() {
             self.check_field(field.name, field.value).map_err(|bad| (at(field.value), bad, 400))?;
         }
-        let cseq = self.cseq().map_err(|bad| (at(self.header(HeaderName::CSeq).unwrap_or("")), bad, 400))?;
-        if self.is_request() && cseq.method_text != self.method_text() {
-            return Err((at(cseq.method_text), BadValue("CSeq names another method than the request line"), 400));
+        if parsed.is_some_and(|uri| matches!(uri.scheme, Scheme::Other(_))) {
+            return Err((at(uri), BadValue("URI scheme is unknown"), 416));
+        }
+        for name in [HeaderName::Require, HeaderName::ProxyRequire] {
+            if let Some(value) = self.values(name).find(|tag| !KNOWN_OPTIONS.contains(tag)) {
+                return Err((at(value), BadValue("extension is not supported"), 420));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,156 @@
+//! Whole messages: read, changed and made.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
+
+use bytes::Bytes;
+use sip_message::{Builder, Contacts, Defect, Edit, HeaderName, Message, Method, inspect};
+
+const INVITE: &str = "INVITE sip:bob@example.org SIP/2.0\r\n\
+    Via: SIP/2.0/UDP pc33.example.com;rport;branch=z9hG4bK776, SIP/2.0/TCP inner.example.com;branch=z9hG4bK1\r\n\
+    v: SIP/2.0/UDP last.example.com;branch=z9hG4bK0\r\n\
+    Max-Forwards: 70\r\n\
+    Route: <sip:p1.example.org;lr>, <sip:p2.example.org;lr>\r\n\
+    t: Bob\r\n\t <sip:bob@example.org>\r\n\
+    From: \"Alice, A.\" <sip:alice@example.com>;tag=1928\r\n\
+    Call-ID: a84b4c76e66710\r\n\
+    CSeq: 314159 INVITE\r\n\
+    m: <sip:alice@pc33.example.com>;q=0.7, \"x, y\" <sip:a,b@h>\r\n\
+    X-Unknown: as, it  is\r\n\
+    Content-Length: 4\r\n\
+    \r\n\
+    body";
+
+fn parse(text: &str) -> Message {
+    Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+}
+
+fn text(bytes: &Bytes) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn every_part_is_found() {
+    let message = parse(INVITE);
+    assert_eq!(
+        (message.method(), message.request_uri(), message.body()),
+        (Method::Invite, "sip:bob@example.org", &b"body"[..])
+    );
+    assert_eq!(message.values(HeaderName::Via).count(), 3);
+    assert_eq!(message.top_via().unwrap().branch(), Some("z9hG4bK776"));
+    assert_eq!(message.to().unwrap().uri, "sip:bob@example.org");
+    assert_eq!((message.from_tag(), message.to_tag(), message.call_id()), (Some("1928"), None, "a84b4c76e66710"));
+    assert_eq!((message.cseq().unwrap().number, message.max_forwards()), (314159, Ok(Some(70))));
+    let Contacts::List(contacts) = message.contacts().unwrap() else { panic!("a list") };
+    assert_eq!(
+        contacts.iter().map(|c| (c.uri, c.q().unwrap())).collect::<Vec<_>>(),
+        [("sip:alice@pc33.example.com", 700), ("sip:a,b@h", 1000)]
+    );
+    assert_eq!(message.all_fields().find(|f| f.name_text == "X-Unknown").unwrap().value, "as, it  is");
+}
+
+#[test]
+fn edits_change_what_they_name_and_nothing_else() {
+    let message = parse(INVITE);
+    let forwarded = Edit::new(&message)
+        .request_uri("sip:bob@192.0.2.4")
+        .prepend(HeaderName::Via, "SIP/2.0/UDP proxy;branch=z9hG4bKp")
+        .prepend(HeaderName::RecordRoute, "<sip:proxy;lr>")
+        .set(HeaderName::MaxForwards, 69)
+        .remove_first_values(HeaderName::Route, 1)
+        .stamp_via("192.0.2.9:5062".parse().unwrap())
+        .finish();
+    let expected = INVITE
+        .replacen("sip:bob@example.org SIP", "sip:bob@192.0.2.4 SIP", 1)
+        .replacen("Via: ", "Via: SIP/2.0/UDP proxy;branch=z9hG4bKp\r\nRecord-Route: <sip:proxy;lr>\r\nVia: ", 1)
+        .replacen(";rport;branch=z9hG4bK776,", ";rport=5062;branch=z9hG4bK776;received=192.0.2.9,", 1)
+        .replacen("70", "69", 1)
+        .replacen("Forwards: 70", "Forwards: 69", 1)
+        .replacen("<sip:p1.example.org;lr>, ", "", 1);
+    // 70 occurs in no other place before Max-Forwards
+    assert_eq!(text(&forwarded), expected);
+    assert_eq!(text(&Edit::new(&message).finish()), INVITE);
+
+    let without = Edit::new(&message).remove(HeaderName::Via).remove_first_values(HeaderName::Route, 2).finish();
+    let without = Message::parse(without).unwrap_err();
+    assert_eq!(without.defect, Defect::Text("Via is missing"));
+    let popped = parse(&text(
+        &Edit::new(&message).remove_first_values(HeaderName::Via, 2).remove_last_value(HeaderName::Route).finish(),
+    ));
+    assert_eq!(popped.top_via().unwrap().branch(), Some("z9hG4bK0"));
+    assert_eq!(popped.values(HeaderName::Route).collect::<Vec<_>>(), ["<sip:p1.example.org;lr>"]);
+}
+
+#[test]
+fn a_reply_copies_what_section_8_2_6_2_names() {
+    let request = parse(INVITE);
+    let reply = Builder::reply(&request, 486, "192.0.2.9:5062".parse().unwrap())
+        .to_tag("z")
+        .header(HeaderName::Server, "a\r\nX: b")
+        .finish();
+    let reply = parse(&text(&reply));
+    assert_eq!((reply.status(), reply.reason(), reply.method()), (486, "Busy Here", Method::Invite));
+    assert_eq!(reply.values(HeaderName::Via).count(), 3);
+    let via = reply.top_via().unwrap();
+    assert_eq!((via.rport(), via.received()), (Some(Some(5062)), Some("192.0.2.9".parse().unwrap())));
+    assert_eq!((reply.to_tag(), reply.from_tag(), reply.call_id()), (Some("z"), Some("1928"), "a84b4c76e66710"));
+    assert_eq!(reply.header(HeaderName::Server), Some("a  X: b"));
+}
+
+#[test]
+fn a_malformed_request_earns_a_400_that_says_why() {
+    let from = "192.0.2.9:5062".parse().unwrap();
+    for (old, new, reason) in [
+        ("Content-Length: 4", "Content-Length: 5", "Content-Length is more than what came"),
+        ("Content-Length: 4", "Content-Length: x", "Content-Length is not a number"),
+        ("X-Unknown: as", "X Unknown: as", "header field's name is not a token"),
+        ("X-Unknown: as", "Call-ID: as", "header field that must be single stands twice"),
+        (
+            "sip:bob@example.org SIP",
+            "sip:bob @example.org SIP",
+            "request line is not method, URI and version with single spaces",
+        ),
+        ("X-Unknown: as", "X-Unknown:\n as", "line does not end in CR LF"),
+    ] {
+        let malformed = Message::parse(Bytes::from(INVITE.replacen(old, new, 1))).unwrap_err();
+        assert_eq!(malformed.defect.reason(), reason, "{new}");
+        let reply = parse(&text(&malformed.reply(from).unwrap()));
+        assert_eq!((reply.status(), reply.reason()), (400, reason));
+    }
+    let version = Message::parse(Bytes::from(INVITE.replacen("SIP/2.0\r\n", "SIP/7.0\r\n", 1))).unwrap_err();
+    assert_eq!(parse(&text(&version.reply(from).unwrap())).status(), 505);
+    for (old, new) in [("Call-ID: a84b4c76e66710\r\n", ""), ("INVITE sip:bob", "ACK sip:bob"), ("From", "Frm")] {
+        let broken = INVITE.replacen(old, new, 1).replacen("Content-Length: 4", "Content-Length: 5", 1);
+        assert!(Message::parse(Bytes::from(broken)).unwrap_err().reply(from).is_none(), "{new}: nothing to answer to");
+    }
+    for garbage in ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\0\0\0\0", "SIP/2.0 4000 X\r\n\r\n", "SIP/2.0\r\n"] {
+        assert!(Message::parse(Bytes::from(garbage)).unwrap_err().reply(from).is_none(), "{garbage:?}");
+    }
+}
+
+#[test]
+fn limits_on_what_one_message_may_hold() {
+    let many = INVITE.replacen("X-Unknown", &"X-A: y\r\n".repeat(sip_message::HEADERS_MAX), 1);
+    assert_eq!(Message::parse(Bytes::from(many)).unwrap_err().defect, Defect::Text("too many header fields"));
+    let long = INVITE.replacen("as, it", &"a".repeat(sip_message::MESSAGE_BYTES_MAX), 1);
+    assert_eq!(Message::parse(Bytes::from(long)).unwrap_err().defect, Defect::Text("message is too long"));
+}
+
+#[test]
+fn inspect_reads_what_a_proxy_would_pass_on() {
+    assert!(inspect(INVITE.as_bytes()).valid);
+    for (old, new, error, response) in [
+        (
+            "\"Alice, A.\"",
+            "\"Alice, A.",
+            "display name without a URI in angle brackets, or quotes that do not close",
+            Some(400),
+        ),
+        ("314159 INVITE", "314159 BYE", "CSeq names another method than the request line", Some(400)),
+        ("314159 INVITE", "36893488147419103232 INVITE", "CSeq number is 2^31 or more", Some(400)),
+        ("sip:bob@example.org SIP", "nobody:x SIP", "URI scheme is unknown", Some(416)),
+        ("X-Unknown", "Require", "extension is not supported", Some(420)),
+        ("<sip:p1.example.org;lr>", "sip:p1.example.org", "a route needs angle brackets", Some(400)),
+    ] {
+        let verdict = inspect(INVITE.replacen(old, new, 1).as_bytes());
+        assert_eq!((verdict.error.as_deref(), verdict.response), (Some(error), response), "{new}");
+    }
+}
