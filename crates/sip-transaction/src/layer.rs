@@ -1,0 +1,263 @@
+use crate::branch::{ClientTransactionId, Mint};
+use crate::client::Clients;
+use crate::key::TransactionKey;
+use crate::server::{ServerTransactionId, Servers};
+use crate::store::Handle;
+use crate::timer::{Lengths, Timer};
+use crate::{Branch, Event, Flow, Output, Packet, stateless_reply_flow};
+use bytes::Bytes;
+use engine::{Mac, Now, Rng, Timers};
+use sip_message::{Builder, HeaderName, MAGIC_COOKIE, Method};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Server transactions, and as many client transactions, that one layer holds, those that merely absorb retransmissions
+/// included. The next request gets a 503 for which nothing is kept; the next `send_request` a [`Event::SendFailed`].
+pub const TRANSACTIONS_MAX: usize = 1 << 21;
+
+/// When to come again, in the 503 of a full layer: by then the oldest waits are over (seconds).
+const RETRY_AFTER_S: u32 = 10;
+
+/// How a transaction layer is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The number of this shard, which its branches carry.
+    pub shard: u16,
+    /// The key that signs branches; the same in all shards.
+    pub mac: Mac,
+    /// RFC 3261's estimate of the round-trip time.
+    pub t1: Duration,
+    /// The longest interval between retransmissions.
+    pub t2: Duration,
+    /// How long a message stays in the network.
+    pub t4: Duration,
+    /// See [`TRANSACTIONS_MAX`].
+    pub transactions_max: usize,
+}
+
+impl Config {
+    /// The RFC's timers: T1 500 ms, T2 4 s, T4 5 s.
+    pub fn new(shard: u16, mac: Mac) -> Config {
+        let ms = Duration::from_millis;
+        Config { shard, mac, t1: ms(500), t2: ms(4000), t4: ms(5000), transactions_max: TRANSACTIONS_MAX }
+    }
+}
+
+/// Every transaction of one shard.
+///
+/// Packets, the TU's requests and responses, and the time go in; packets to send and events come out of
+/// [`poll_output`](Self::poll_output), in the order in which they are meant.
+#[derive(Debug)]
+pub struct TransactionLayer {
+    shared: Shared,
+    mint: Mint,
+    request_key: Mac,
+    clients: Clients,
+    servers: Servers,
+}
+
+impl TransactionLayer {
+    /// A layer without transactions.
+    pub fn new(config: Config, mut rng: Rng) -> TransactionLayer {
+        let lengths = Lengths { t1: config.t1, t2: config.t2, t4: config.t4 };
+        TransactionLayer {
+            shared: Shared {
+                outputs: VecDeque::new(),
+                timers: Timers::default(),
+                lengths,
+                transactions_max: config.transactions_max,
+            },
+            mint: Mint::new(config.mac, config.shard, &mut rng),
+            request_key: Mac::new(&mut rng),
+            clients: Clients::new(),
+            servers: Servers::new(),
+        }
+    }
+
+    /// Takes a message from the network to its transaction, or starts one.
+    pub fn handle_packet(&mut self, now: Now, packet: Packet) {
+        if packet.message.is_request() {
+            self.handle_request(now.mono, packet);
+        } else {
+            self.handle_response(now.mono, packet);
+        }
+    }
+
+    fn handle_request(&mut self, now: Instant, packet: Packet) {
+        let message = &packet.message;
+        let method = message.method();
+        let via = match message.top_via() {
+            Ok(via) => via,
+            Err(error) => return self.refuse(&packet, 400, Some(error.0)),
+        };
+        let key = TransactionKey::of(&self.request_key, message, &via);
+        let found = self.servers.find(key);
+        match (found, method) {
+            (Some(id), Method::Ack) => {
+                let unique = via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
+                if unique || self.servers.acknowledges(id, message) {
+                    self.servers.handle_ack(&mut self.shared, now, id, packet);
+                } else {
+                    self.shared.event(Event::Ack { packet });
+                }
+            }
+            (None, Method::Ack) => self.shared.event(Event::Ack { packet }),
+            (Some(id), _) => self.servers.handle_retransmission(&mut self.shared, now, id),
+            (None, _) if self.servers.len() >= self.shared.transactions_max => self.refuse(&packet, 503, None),
+            (None, Method::Cancel) => {
+                let cancels = self.servers.find(TransactionKey::of_cancelled(&self.request_key, message, &via));
+                self.servers.start(&mut self.shared, now, key, packet, cancels);
+            }
+            (None, _) => self.servers.start(&mut self.shared, now, key, packet, None),
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, packet: Packet) {
+        let branch = packet.message.top_via().ok().and_then(|via| via.branch());
+        let id = branch.and_then(|branch| self.mint.recognise(branch));
+        match id.and_then(|id| self.clients.find(id, &packet.message)) {
+            Some(handle) => self.clients.handle_response(&mut self.shared, now, handle, packet),
+            None => self.shared.event(Event::StrayResponse { packet }),
+        }
+    }
+
+    /// Answers a request for which no transaction is made. An ACK is never answered.
+    fn refuse(&mut self, packet: &Packet, status: u16, reason: Option<&str>) {
+        let request = &packet.message;
+        if request.method() == Method::Ack {
+            return;
+        }
+        // The same tag for each retransmission, without remembering any (RFC 3261 section 8.2.7).
+        let tag = self.request_key.of(&[b"tag", request.call_id().as_bytes()]) as u64;
+        let mut reply = Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{tag:x}"));
+        if let Some(reason) = reason {
+            reply = reply.reason(reason);
+        }
+        if status == 503 {
+            reply = reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
+        }
+        self.shared.send(stateless_reply_flow(packet.flow, request), reply.finish(), None);
+    }
+
+    /// Lets every timer fire that is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let now = now.mono;
+        while let Some(Deadline { handle, timer, doublings, client }) = self.shared.timers.take_due(now) {
+            if client {
+                self.clients.handle_timer(&mut self.shared, now, handle, timer, doublings);
+            } else {
+                self.servers.handle_timer(&mut self.shared, now, handle, timer, doublings);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.shared.timers.next()
+    }
+
+    /// The next thing to do, `None` when there is none for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.shared.outputs.pop_front()
+    }
+
+    /// A new branch, for a request's top Via. It costs nothing until a request is sent with it.
+    pub fn mint_branch(&mut self) -> Branch {
+        self.mint.mint()
+    }
+
+    /// The shard whose branch this is, `None` for a branch that no shard with this key has minted.
+    pub fn shard_of_branch(mac: &Mac, branch: &str) -> Option<u16> {
+        Branch::read(mac, branch).map(|(shard, _)| shard)
+    }
+
+    /// Starts a client transaction: sends `bytes`, which are a whole request with `branch` in its top Via, until it is
+    /// answered. For an INVITE the ACK to a refusal is sent by the layer (RFC 3261 section 17.1.1.3). Each branch is good for
+    /// one transaction; an ACK is not sent like this but with [`send`](Self::send).
+    pub fn send_request(&mut self, now: Now, branch: &Branch, flow: Flow, method: Method, bytes: Bytes) {
+        self.clients.start(&mut self.shared, now.mono, branch.id(), flow, method, bytes);
+    }
+
+    /// Sends a response, which `bytes` are and whose status is `status`, in a server transaction.
+    ///
+    /// After a 2xx to an INVITE, each further one is sent as well, until 64*T1 have passed (RFC 6026 section 7.1); what
+    /// comes after another final response, and what RFC 4320 forbids (a 408, or a provisional response other than 100, to a
+    /// request other than INVITE; a 100 to it too early), is not sent.
+    pub fn respond(&mut self, now: Now, id: ServerTransactionId, status: u16, bytes: Bytes) {
+        self.servers.respond(&mut self.shared, now.mono, id, status, bytes);
+    }
+
+    /// Sends without a transaction: an ACK to a 2xx, a stateless reply.
+    pub fn send(&mut self, flow: Flow, bytes: Bytes) {
+        self.shared.send(flow, bytes, None);
+    }
+
+    /// Sends a CANCEL for an INVITE, at once or when its first provisional response comes, unless its final response is
+    /// there (RFC 3261 section 9.1). What comes of it is the INVITE's final response, or [`Event::Timeout`] 64*T1 later.
+    pub fn cancel_client(&mut self, now: Now, id: ClientTransactionId) {
+        self.clients.cancel(&mut self.shared, now.mono, id);
+    }
+
+    /// What a client transaction sent could not be sent (RFC 3261 section 17.1.4).
+    pub fn handle_send_failed(&mut self, now: Now, id: ClientTransactionId) {
+        self.clients.handle_send_failed(&mut self.shared, now.mono, id);
+    }
+
+    /// The request of a server transaction, kept until its final response.
+    pub fn request_of(&self, id: ServerTransactionId) -> Option<&Packet> {
+        self.servers.request_of(id)
+    }
+
+    /// Transactions alive, those that merely absorb retransmissions included.
+    pub fn len(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    /// Whether no transaction is alive.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What all transactions share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    outputs: VecDeque<Output>,
+    timers: Timers<Deadline>,
+    pub(crate) lengths: Lengths,
+    pub(crate) transactions_max: usize,
+}
+
+impl Shared {
+    pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes, transaction: Option<ClientTransactionId>) {
+        self.outputs.push_back(Output::Send { flow, bytes, transaction });
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn set(&mut self, now: Instant, after: Duration, deadline: Deadline) {
+        self.timers.set(now, after, deadline);
+    }
+}
+
+/// A timer of one transaction, which may be gone when it fires.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    handle: Handle,
+    timer: Timer,
+    /// How often it has fired before.
+    doublings: u8,
+    client: bool,
+}
+
+impl Deadline {
+    pub(crate) fn client(handle: Handle, timer: Timer, doublings: u8) -> Deadline {
+        Deadline { handle, timer, doublings, client: true }
+    }
+
+    pub(crate) fn server(handle: Handle, timer: Timer, doublings: u8) -> Deadline {
+        Deadline { handle, timer, doublings, client: false }
+    }
+}
