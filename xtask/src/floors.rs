@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
 /// Every crate and its floor. Arrows point strictly down.
-const FLOORS: [(&str, Floor); 18] = [
+const FLOORS: [(&str, Floor); 19] = [
     ("engine", Floor::Ground),
     ("sip-message", Floor::Wire),
     ("sdp", Floor::Wire),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, Floor); 18] = [
     ("media", Floor::Joiner),
     ("server", Floor::Whole),
     ("phone", Floor::Whole),
+    ("store", Floor::Shell),
     ("net", Floor::Shell),
     ("load", Floor::Tool),
     ("ringback", Floor::Product),

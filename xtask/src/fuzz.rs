@@ -132,7 +132,7 @@ fn coverage(output: &str) -> Option<(u32, u32)> {
     let mut values =
         output.lines().filter_map(|line| line.split(" cov: ").nth(1)?.split_whitespace().next()?.parse().ok());
     let first = values.next()?;
-    Some((first, values.last().unwrap_or(first)))
+    Some((first, values.next_back().unwrap_or(first)))
 }
 
 #[cfg(test)]

@@ -13,8 +13,17 @@ use crate::{cargo, floors};
 const FILE_LINES_MAX: usize = 500;
 /// ARCHITECTURE.md is for reading in one go.
 const ARCHITECTURE_LINES_MAX: usize = 200;
-/// Only these may look at the world: sockets, clocks, disks.
-const ABOVE_THE_LINE: [&str; 6] = ["crates/net", "crates/load", "crates/ringback", "xtask", "fuzz", "bench"];
+/// Only these may look at the world: sockets, clocks, disks. (`now.rs` holds the one function that reads the clocks, for the shell to call.)
+const ABOVE_THE_LINE: [&str; 8] = [
+    "crates/net",
+    "crates/store",
+    "crates/engine/src/now.rs",
+    "crates/load",
+    "crates/ringback",
+    "xtask",
+    "fuzz",
+    "bench",
+];
 /// Licences that a dependency may be under, as SPDX names them.
 const LICENCES: [&str; 13] = [
     "MIT",
@@ -79,10 +88,13 @@ fn left_behind() -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// Crates below the purity line that switch off the lint which draws it.
+/// Crates below the purity line that switch off the lint which draws it; their tests may read files.
 fn line_crossers() -> Result<Vec<String>> {
+    let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests");
     let crossing = |path: &Path, text: &str| {
-        !ABOVE_THE_LINE.iter().any(|folder| path.starts_with(folder)) && text.contains("clippy::disallowed_")
+        !is_test(path)
+            && !ABOVE_THE_LINE.iter().any(|folder| path.starts_with(folder))
+            && text.contains("clippy::disallowed_")
     };
     let crossers = sources()?.into_iter().filter(|(path, text)| crossing(path, text));
     Ok(crossers.map(|(path, _)| format!("{} allows what the purity line bans", path.display())).collect())

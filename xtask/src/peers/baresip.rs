@@ -79,11 +79,6 @@ impl Baresip {
         self.command("hangup", "").map(drop)
     }
 
-    /// Answers the ringing call.
-    pub(crate) fn accept(&mut self) -> Result<()> {
-        self.command("accept", "").map(drop)
-    }
-
     /// Waits for an event of this type (`CALL_ESTABLISHED`, `CALL_INCOMING`, `CALL_CLOSED`, ..) and returns it.
     pub(crate) fn event(&mut self, kind: &str, within: Duration) -> Result<Value> {
         let deadline = Instant::now() + within;

@@ -1,6 +1,0 @@
-//! `cargo xtask bench`.
-use anyhow::Result;
-use std::process::ExitCode;
-pub(crate) fn run(_arguments: &[String]) -> Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
-}

@@ -1,0 +1,140 @@
+//! One run of the load against one server: how many succeeded, how fast, and what they cost the server.
+
+use std::fmt;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{Bench, LOAD_CORE, Rival, Work};
+use crate::peers::{PASSWORD, USERS, ringback};
+use crate::process::{Process, tail};
+
+/// For how long a call is held.
+const HOLD_MS: u32 = 100;
+/// The load gives up when the server lets so many seconds of calls pile up.
+const BACKLOG_SECONDS: u32 = 5;
+/// A fresh server handles this many seconds' worth before it is measured.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// More failures than this and the figures mean nothing.
+const FAILED_SHARE_MAX: f64 = 0.001;
+
+/// What the load saw.
+pub(super) struct Run {
+    pub(super) total: u64,
+    pub(super) ok: u64,
+    pub(super) failed: u64,
+    pub(super) setup_ms_p99: f64,
+    pub(super) seconds: f64,
+}
+
+impl Run {
+    /// The share that failed.
+    pub(super) fn failed_share(&self) -> f64 {
+        if self.total == 0 { 1.0 } else { self.failed as f64 / self.total as f64 }
+    }
+}
+
+/// What one call or registration costs the server.
+#[derive(Clone, Copy)]
+pub(super) struct Cost {
+    pub(super) cpu_us: f64,
+    pub(super) setup_ms_p99: f64,
+    /// Memory at the end, in MB; what processes share is counted once.
+    pub(super) memory_mb: f64,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} us, p99 {:.1} ms, {:.0} MB", self.cpu_us, self.setup_ms_p99, self.memory_mb)
+    }
+}
+
+impl Bench {
+    /// Processor time per call or registration at a steady rate, with a fresh and warmed server.
+    pub(super) fn cost(&self, rival: Rival, work: Work, rate: u32) -> Result<Cost> {
+        let server = self.start(rival)?;
+        self.load(work, rate, WARM_UP)?;
+        let before = cpu_us(&server)?;
+        let run = self.load(work, rate, self.plan.measure)?;
+        let spent = cpu_us(&server)? - before;
+        let share = run.failed_share();
+        if share > FAILED_SHARE_MAX {
+            println!("{} failed {} of {} at {rate}/s", rival.name(), run.failed, run.total);
+        }
+        ensure!(run.ok > 0, "{} handled nothing at {rate}/s\n{}", rival.name(), tail(&server.output()));
+        let memory_mb = memory_kb(&server)? as f64 / 1024.0;
+        Ok(Cost { cpu_us: spent as f64 / run.ok as f64, setup_ms_p99: run.setup_ms_p99, memory_mb })
+    }
+
+    /// One run of `ringback load` on its own core.
+    pub(super) fn load(&self, work: Work, rate: u32, time: Duration) -> Result<Run> {
+        let (ip, total) = (self.scope.ip(1), u64::from(rate) * time.as_secs());
+        let mut command = std::process::Command::new("taskset");
+        command.args(["-c", &LOAD_CORE.to_string()]).arg(ringback::binary()?);
+        command.args(["load", &format!("{ip}:5060"), "--json", "--scenario", work.scenario()]);
+        command.args(["--as", &format!("{}:{PASSWORD}@{ip}", USERS[0])]);
+        command.args(["-r", &rate.to_string(), "-m", &total.to_string(), "-d", &HOLD_MS.to_string()]);
+        command.args(["-l", &(rate * BACKLOG_SECONDS).to_string()]);
+        let (code, process) = self.scope.run("load", &command, time * 3 + Duration::from_secs(60))?;
+        // 1: some calls failed, which the figures show.
+        if code != 0 && code != 1 {
+            bail!("ringback load exited with {code}\n{}", tail(&process.output()));
+        }
+        let output = process.stdout();
+        let summary = output.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+        let summary =
+            summary.with_context(|| format!("ringback load printed no result\n{}", tail(&process.output())))?;
+        let number = |name: &str| summary[name].as_f64().with_context(|| format!("no {name} in {summary}"));
+        Ok(Run {
+            total: number("total")? as u64,
+            ok: number("ok")? as u64,
+            failed: number("failed")? as u64,
+            setup_ms_p99: summary["setup_ms_p99"].as_f64().unwrap_or(f64::INFINITY),
+            seconds: number("seconds")?,
+        })
+    }
+}
+
+/// User and system time so far of all processes in the server's group, in microseconds.
+fn cpu_us(server: &Process) -> Result<u64> {
+    let mut ticks = 0;
+    for process in processes(server)? {
+        ticks += process.ticks;
+    }
+    // Linux reports in hundredths of a second whatever the kernel's own clock (USER_HZ).
+    Ok(ticks * 10_000)
+}
+
+/// Memory of all processes in the server's group; shared pages are divided among those that share them.
+fn memory_kb(server: &Process) -> Result<u64> {
+    let mut total = 0;
+    for process in processes(server)? {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id)).unwrap_or_default();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        total += line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(total)
+}
+
+struct Listed {
+    id: u32,
+    ticks: u64,
+}
+
+/// Every process of the group, from /proc/ID/stat (proc(5): after the name in brackets, state is field 3, the group 5, utime 14, stime 15).
+fn processes(server: &Process) -> Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some((_, rest)) = stat.rsplit_once(')') else { continue };
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        if field(5) == u64::from(server.group()) {
+            found.push(Listed { id, ticks: field(14) + field(15) });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,53 @@
+//! The highest rate that a server bears: upwards in steps until it fails, then between the last two.
+
+use anyhow::Result;
+
+use super::{Bench, Rival, Work};
+
+/// Borne means: no more failures than this ..
+const FAILED_SHARE_MAX: f64 = 0.001;
+/// .. and no slower than this.
+const SETUP_MS_P99_MAX: f64 = 20.0;
+/// .. and the load really offered this share of the rate.
+const OFFERED_SHARE_MIN: f64 = 0.97;
+const FIRST_RATE: u32 = 1000;
+/// Nobody bears more than the load can offer.
+const LAST_RATE: u32 = 64_000;
+const STEP: f64 = 1.35;
+/// The search ends when the two rates are this close.
+const PRECISION: f64 = 1.04;
+
+impl Bench {
+    /// The highest rate borne, to a few per cent; 0 when even a tenth of the first is too much.
+    pub(super) fn highest_rate(&self, rival: Rival, work: Work) -> Result<u32> {
+        let mut good = 0;
+        let mut next = FIRST_RATE;
+        while next <= LAST_RATE && self.bears(rival, work, next)? {
+            good = next;
+            next = (f64::from(next) * STEP) as u32;
+        }
+        let mut bad = next;
+        while bad > FIRST_RATE / 10 && f64::from(bad) > f64::from(good) * PRECISION {
+            let middle = good.midpoint(bad);
+            if self.bears(rival, work, middle)? { good = middle } else { bad = middle }
+        }
+        Ok(good)
+    }
+
+    /// One failure may be the machine's: only the second counts.
+    fn bears(&self, rival: Rival, work: Work, rate: u32) -> Result<bool> {
+        for _ in 0..2 {
+            let _server = self.start(rival)?;
+            let run = self.load(work, rate, self.plan.probe)?;
+            let offered = run.total as f64 / f64::from(rate) / run.seconds.max(0.001);
+            let slack = self.plan.probe.as_secs_f64() / (self.plan.probe.as_secs_f64() + 0.5);
+            if run.failed_share() <= FAILED_SHARE_MAX
+                && run.setup_ms_p99 <= SETUP_MS_P99_MAX
+                && offered >= OFFERED_SHARE_MIN * slack
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
