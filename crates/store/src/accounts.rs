@@ -1,0 +1,115 @@
+use crate::users_file::Stamp;
+use crate::{Account, StoreError, UsersFile};
+use sip_auth::Secrets;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Everybody who may register, in memory, for all drivers: those of the configuration and those of the data folder. A clone
+/// is another handle to the same accounts.
+#[derive(Debug, Clone)]
+pub struct Accounts(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    realm: String,
+    configured: Vec<Account>,
+    file: Option<UsersFile>,
+    by_name: RwLock<HashMap<String, Secrets>>,
+    read: Mutex<Option<Stamp>>,
+}
+
+impl Accounts {
+    /// The accounts of `configured` and, where no configured one has the name, of `file`.
+    pub fn load(realm: &str, configured: Vec<Account>, file: Option<UsersFile>) -> Result<Accounts, StoreError> {
+        let shared =
+            Shared { realm: realm.to_owned(), configured, file, by_name: RwLock::default(), read: Mutex::new(None) };
+        let accounts = Accounts(Arc::new(shared));
+        accounts.read_again(true)?;
+        Ok(accounts)
+    }
+
+    /// The secrets of `name` in our realm; `None` for a name that may not register.
+    pub fn secrets(&self, name: &str) -> Option<Secrets> {
+        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Whether there is such an account.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
+    /// Every name, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Reads the data folder's file if it has been changed since it was read; says whether it was. On an error everybody stays
+    /// as they were.
+    pub fn refresh(&self) -> Result<bool, StoreError> {
+        self.read_again(false)
+    }
+
+    /// Accounts of the file whose secrets were made for another realm, so that they cannot register.
+    pub fn of_other_realms(&self) -> Result<Vec<Account>, StoreError> {
+        let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
+        Ok(in_file.into_iter().filter(|account| account.realm != self.0.realm).collect())
+    }
+
+    fn read_again(&self, even_unchanged: bool) -> Result<bool, StoreError> {
+        let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the reading: a change in between is then read once more than needed, never missed.
+        let stamp = self.0.file.as_ref().and_then(UsersFile::stamp);
+        if *read == stamp && !even_unchanged {
+            return Ok(false);
+        }
+        let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
+        let valid = in_file.into_iter().filter(|account| account.realm == self.0.realm);
+        let all = valid.chain(self.0.configured.iter().cloned());
+        *self.0.by_name.write().unwrap_or_else(PoisonError::into_inner) =
+            all.map(|account| (account.name, account.secrets)).collect();
+        *read = stamp;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accounts;
+    use crate::Account;
+    use crate::users_file::tests::{Scratch, account};
+    use std::fs;
+
+    #[test]
+    fn a_change_of_the_file_is_noticed_and_a_damaged_one_changes_nothing() {
+        let scratch = Scratch::new("accounts");
+        let file = scratch.users();
+        let accounts = Accounts::load("ringback", vec![account("100", "typed")], Some(file.clone())).unwrap();
+        let other = accounts.clone();
+        assert_eq!(accounts.names(), ["100"]);
+        assert!(!accounts.refresh().unwrap());
+        file.add(account("101", "x")).unwrap();
+        file.add(account("100", "not this one: the configuration wins")).unwrap();
+        assert!(accounts.refresh().unwrap());
+        assert_eq!(other.names(), ["100", "101"]);
+        assert_eq!(other.secrets("100"), Some(account("100", "typed").secrets));
+        file.remove("101").unwrap();
+        assert!(accounts.refresh().unwrap());
+        assert_eq!((other.secrets("101"), other.contains("100")), (None, true));
+        fs::write(file.path(), "torn").unwrap();
+        assert!(accounts.refresh().is_err());
+        assert_eq!(accounts.names(), ["100"]);
+    }
+
+    #[test]
+    fn secrets_of_another_realm_are_worth_nothing() {
+        let scratch = Scratch::new("realm");
+        let file = scratch.users();
+        file.add(Account { realm: "other".into(), ..account("101", "x") }).unwrap();
+        let accounts = Accounts::load("ringback", Vec::new(), Some(file)).unwrap();
+        assert_eq!(accounts.names().len(), 0);
+        assert_eq!(accounts.of_other_realms().unwrap()[0].name, "101");
+    }
+}

@@ -1,0 +1,302 @@
+use crate::{Account, StoreError, atomic, valid_name};
+use serde::{Deserialize, Serialize};
+use sip_auth::Secrets;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::{fmt::Write as _, io};
+
+const HEADER: &str = "# Written by ringback; change it with `ringback user`. These are digest secrets: keep them as you would passwords.\n\n";
+
+/// The accounts' file: `users.toml`, mode 0600, never a password in plain text, replaced as a whole or not at all.
+#[derive(Debug, Clone)]
+pub struct UsersFile {
+    path: PathBuf,
+}
+
+/// Tells one version of the file from another: every rewrite makes a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    length: u64,
+    changed: (i64, i64),
+}
+
+impl UsersFile {
+    pub(crate) fn new(path: PathBuf) -> UsersFile {
+        UsersFile { path }
+    }
+
+    /// Whether there is one.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Everybody in it, in its order; nobody when there is no file.
+    ///
+    /// A file that cannot be understood is [`StoreError::Damaged`], and stays as it is.
+    pub fn read(&self) -> Result<Vec<Account>, StoreError> {
+        match fs::read_to_string(&self.path) {
+            Ok(text) => parse(&text).map_err(|what| StoreError::Damaged { path: self.path.clone(), what }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(StoreError::Damaged { path: self.path.clone(), what: "it is no text".to_owned() })
+            }
+            Err(error) => Err(StoreError::io("reading", &self.path)(error)),
+        }
+    }
+
+    /// Adds an account; [`StoreError::UserExists`] if the name is taken.
+    pub fn add(&self, account: Account) -> Result<(), StoreError> {
+        if !valid_name(&account.name) {
+            return Err(StoreError::BadName(account.name));
+        }
+        self.change(|accounts| {
+            if accounts.iter().any(|other| other.name == account.name) {
+                return Err(StoreError::UserExists(account.name));
+            }
+            accounts.push(account);
+            Ok(())
+        })
+    }
+
+    /// Replaces the secrets of an account; [`StoreError::NoSuchUser`] if there is none.
+    pub fn replace(&self, account: Account) -> Result<(), StoreError> {
+        self.change(|accounts| match accounts.iter_mut().find(|other| other.name == account.name) {
+            Some(old) => {
+                *old = account;
+                Ok(())
+            }
+            None => Err(StoreError::NoSuchUser(account.name)),
+        })
+    }
+
+    /// Removes an account; [`StoreError::NoSuchUser`] if there is none.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        self.change(|accounts| {
+            let before = accounts.len();
+            accounts.retain(|account| account.name != name);
+            if accounts.len() == before { Err(StoreError::NoSuchUser(name.to_owned())) } else { Ok(()) }
+        })
+    }
+
+    /// Reads, changes and writes, while no other process does the same.
+    fn change(&self, change: impl FnOnce(&mut Vec<Account>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let _turn = self.wait_for_turn()?;
+        let mut accounts = self.read()?;
+        change(&mut accounts)?;
+        atomic::write(&self.path, render(&accounts).as_bytes())
+    }
+
+    /// The file itself is replaced by each change, so that a lock on it would be a lock on the past.
+    fn wait_for_turn(&self) -> Result<File, StoreError> {
+        let path = self.path.with_extension("lock");
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(StoreError::io("opening", &path))?;
+        file.lock().map_err(StoreError::io("locking", &path))?;
+        Ok(file)
+    }
+
+    /// `None` when there is no file.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some(Stamp {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            changed: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Typed {
+    #[serde(default)]
+    user: Vec<TypedUser>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedUser {
+    name: String,
+    realm: String,
+    ha1_md5: String,
+    ha1_sha256: String,
+}
+
+fn parse(text: &str) -> Result<Vec<Account>, String> {
+    let typed: Typed = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut accounts: Vec<Account> = Vec::with_capacity(typed.user.len());
+    for user in typed.user {
+        let wrong = |what: &str| Err(format!("user {:?} {what}", user.name));
+        if !valid_name(&user.name) {
+            return wrong("has a name that no user can have");
+        }
+        if accounts.iter().any(|other| other.name == user.name) {
+            return wrong("is there twice");
+        }
+        let (Some(md5), Some(sha256)) = (unhex(&user.ha1_md5), unhex(&user.ha1_sha256)) else {
+            return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256) hexadecimal digits");
+        };
+        accounts.push(Account { name: user.name, realm: user.realm, secrets: Secrets { md5, sha256 } });
+    }
+    Ok(accounts)
+}
+
+fn render(accounts: &[Account]) -> String {
+    let users = accounts.iter().map(|account| TypedUser {
+        name: account.name.clone(),
+        realm: account.realm.clone(),
+        ha1_md5: hex(&account.secrets.md5),
+        ha1_sha256: hex(&account.secrets.sha256),
+    });
+    let typed = Typed { user: users.collect() };
+    if accounts.is_empty() {
+        return HEADER.to_owned();
+    }
+    format!("{HEADER}{}", toml::to_string(&typed).expect("TOML can write strings in a table in an array"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Exactly `N` bytes in hexadecimal digits.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A folder of this test's own, gone when the test is over.
+    pub(crate) struct Scratch {
+        pub(crate) path: PathBuf,
+    }
+
+    impl Scratch {
+        pub(crate) fn new(name: &str) -> Scratch {
+            let path = std::env::temp_dir().join(format!("ringback-store-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Scratch { path }
+        }
+
+        pub(crate) fn users(&self) -> UsersFile {
+            UsersFile::new(self.path.join("users.toml"))
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+
+    pub(crate) fn account(name: &str, password: &str) -> Account {
+        Account { name: name.into(), realm: "ringback".into(), secrets: Secrets::new(name, "ringback", password) }
+    }
+
+    #[test]
+    fn accounts_come_back_as_they_were_written() {
+        let scratch = Scratch::new("users");
+        let file = scratch.users();
+        assert_eq!(file.read().unwrap(), []);
+        file.add(account("100", "first")).unwrap();
+        file.add(account("alice", "second")).unwrap();
+        file.replace(account("100", "third")).unwrap();
+        assert_eq!(file.read().unwrap(), [account("100", "third"), account("alice", "second")]);
+        file.remove("100").unwrap();
+        assert_eq!(file.read().unwrap(), [account("alice", "second")]);
+        file.remove("alice").unwrap();
+        assert_eq!((file.read().unwrap().len(), file.exists()), (0, true));
+        let text = fs::read_to_string(file.path()).unwrap();
+        assert!(!text.contains("second"), "no password in plain text: {text}");
+    }
+
+    #[test]
+    fn names_are_checked_and_taken_once() {
+        let scratch = Scratch::new("names");
+        let file = scratch.users();
+        file.add(account("100", "x")).unwrap();
+        assert!(matches!(file.add(account("100", "x")), Err(StoreError::UserExists(_))));
+        assert!(matches!(file.add(account("a b", "x")), Err(StoreError::BadName(_))));
+        assert!(matches!(file.replace(account("101", "x")), Err(StoreError::NoSuchUser(_))));
+        assert!(matches!(file.remove("101"), Err(StoreError::NoSuchUser(_))));
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone_and_replaced_whole() {
+        let scratch = Scratch::new("mode");
+        let file = scratch.users();
+        file.add(account("100", "x")).unwrap();
+        let mode = fs::metadata(file.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // Whoever reads while it is replaced reads the old one to its end.
+        let old = File::open(file.path()).unwrap();
+        let (before, text) = (file.stamp(), fs::read_to_string(file.path()).unwrap());
+        file.add(account("101", "x")).unwrap();
+        assert_ne!(file.stamp(), before);
+        assert_eq!(io::read_to_string(old).unwrap(), text);
+        // What a crash left behind is in nobody's way, and gives nobody its mode.
+        let left = scratch.path.join("users.new");
+        fs::write(&left, "half a fi").unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o644)).unwrap();
+        file.add(account("102", "x")).unwrap();
+        assert_eq!((file.read().unwrap().len(), left.exists()), (3, false));
+        assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_torn_file_is_refused_and_never_emptied() {
+        let scratch = Scratch::new("torn");
+        let file = scratch.users();
+        file.add(account("100", "x")).unwrap();
+        file.add(account("101", "x")).unwrap();
+        let whole = fs::read_to_string(file.path()).unwrap();
+        for torn in [&whole[..whole.len() - 30], &whole[..whole.len() - 80], "\0\0\0\0", "[[user]]\nname = \"100\"\n"] {
+            fs::write(file.path(), torn).unwrap();
+            let error = file.read().unwrap_err().to_string();
+            assert!(error.contains("users.toml cannot be understood"), "{error}");
+            assert!(file.add(account("102", "x")).is_err());
+            assert!(file.remove("100").is_err());
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), torn, "left as it was");
+        }
+        fs::write(file.path(), [0xff, 0xfe]).unwrap();
+        assert!(matches!(file.read(), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn two_who_write_at_the_same_time_take_turns() {
+        let scratch = Scratch::new("turns");
+        let file = scratch.users();
+        let add = |from: u32| {
+            let file = file.clone();
+            std::thread::spawn(move || {
+                (from..from + 20).for_each(|number| file.add(account(&number.to_string(), "x")).unwrap());
+            })
+        };
+        let threads = [add(100), add(200)];
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(file.read().unwrap().len(), 40);
+    }
+}
