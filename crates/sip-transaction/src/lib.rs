@@ -30,6 +30,9 @@ mod invite_server;
 mod non_invite_server;
 mod server;
 
+#[cfg(test)]
+mod tables;
+
 pub use branch::{Branch, ClientTransactionId};
 pub use flow::{ConnectionId, Flow, Packet, stateless_reply_flow};
 pub use layer::{Config, TRANSACTIONS_MAX, TransactionLayer};
