@@ -92,7 +92,7 @@ impl Clients {
             return;
         }
         if self.records.len() >= shared.transactions_max {
-            return shared.event(Event::SendFailed { id });
+            return report(shared, id, Event::SendFailed { id });
         }
         let (state, actions) = match method {
             Method::Invite => (State::Invite(invite_client::START.0), invite_client::START.1),
