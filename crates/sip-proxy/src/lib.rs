@@ -1,1 +1,21 @@
-//! The transaction-stateful proxy (RFC 3261 section 16)
+//! The transaction-stateful proxy of RFC 3261 section 16: requests go to one or several targets, the best response goes back.
+//!
+//! What it does not do: it sees no dialog and keeps nothing of a call once its transactions are over; it knows no user, no
+//! binding and no password: where a request goes is an [`Ask`] that its parent answers, and whether a sender may send it was
+//! decided before. What later requests of a dialog need to find their way (the flows of both ends) is in the Record-Route
+//! itself, signed ([`RouteToken`]).
+
+mod proxy;
+
+mod best_response;
+mod context;
+mod forward;
+mod preprocess;
+mod route_token;
+mod validate;
+
+pub use context::{Hop, TARGETS_MAX, Target};
+pub use preprocess::{Preprocessed, preprocess};
+pub use proxy::{Ask, CONTEXTS_MAX, Config, Proxy};
+pub use route_token::RouteToken;
+pub use validate::{Refused, validate};

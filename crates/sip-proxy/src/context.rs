@@ -1,0 +1,90 @@
+use crate::best_response::BestResponse;
+use crate::preprocess::Preprocessed;
+use sip_transaction::{ClientTransactionId, Flow};
+use smallvec::SmallVec;
+use std::time::Instant;
+
+/// Targets that one request may be forked to; further ones are left out (RFC 5393 is why there is a bound).
+pub const TARGETS_MAX: usize = 20;
+
+/// One place that a request may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The Request-URI that the request gets; `None` leaves it as it is.
+    pub uri: Option<String>,
+    /// How to get there.
+    pub hop: Hop,
+    /// Its preference in thousandths: equal ones are tried at once, lower ones when all higher ones have failed.
+    pub q: u16,
+}
+
+/// The next hop to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// This very flow: the one that a binding was registered over.
+    Flow(Flow),
+    /// Where the target's URI leads, by RFC 3263.
+    Resolve,
+}
+
+/// The response context of RFC 3261 section 16.7: one forwarded request and the state of its branches.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) invite: bool,
+    pub(crate) preprocessed: Preprocessed,
+    pub(crate) branches: SmallVec<[Branch; 1]>,
+    /// Targets not yet tried, the most preferred last.
+    pub(crate) waiting: Vec<Target>,
+    /// Targets whose next hop is being looked up.
+    pub(crate) resolving: u16,
+    pub(crate) best: BestResponse,
+    /// When a final response went back.
+    pub(crate) answered: Option<Instant>,
+    /// A 2xx to an INVITE went back: each further one goes back, too.
+    pub(crate) accepted: bool,
+    /// The caller has given up, or a 6xx or 2xx has settled it: no further target is tried.
+    pub(crate) settled: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) id: ClientTransactionId,
+    /// No final response yet.
+    pub(crate) pending: bool,
+    /// When timer C fires.
+    pub(crate) expires: Instant,
+    /// Flows to try when this one cannot be sent over, and the target they lead to.
+    pub(crate) alternatives: Option<Box<(Vec<Flow>, Option<String>)>>,
+}
+
+impl Context {
+    pub(crate) fn new(invite: bool, preprocessed: Preprocessed) -> Context {
+        Context {
+            invite,
+            preprocessed,
+            branches: SmallVec::new(),
+            waiting: Vec::new(),
+            resolving: 0,
+            best: BestResponse::default(),
+            answered: None,
+            accepted: false,
+            settled: false,
+        }
+    }
+
+    /// Whether some branch may still bring a final response.
+    pub(crate) fn busy(&self) -> bool {
+        self.resolving > 0 || self.branches.iter().any(|branch| branch.pending)
+    }
+
+    pub(crate) fn branch(&mut self, id: ClientTransactionId) -> Option<&mut Branch> {
+        self.branches.iter_mut().find(|branch| branch.id == id)
+    }
+
+    /// The most preferred targets that were not tried yet, all of one preference.
+    pub(crate) fn next_group(&mut self) -> Vec<Target> {
+        let Some(q) = self.waiting.last().map(|target| target.q) else { return Vec::new() };
+        let first = self.waiting.iter().position(|target| target.q == q).unwrap_or(0);
+        self.waiting.split_off(first)
+    }
+}

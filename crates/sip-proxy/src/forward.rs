@@ -1,0 +1,101 @@
+use crate::RouteToken;
+use crate::preprocess::Preprocessed;
+use bytes::Bytes;
+use engine::Mac;
+use sip_message::{Builder, Edit, HeaderName, Message, Method, NameAddr, Transport};
+use sip_transaction::{Branch, Flow, Packet};
+use std::fmt::{self, Display};
+
+/// Max-Forwards of a request that came without (RFC 3261 section 16.6 item 3).
+const MAX_FORWARDS: u8 = 70;
+
+/// The copy of a request that goes to one target: RFC 3261 section 16.6 items 1 to 8, as splices of the bytes that came.
+///
+/// `record_route` is the key to sign our Record-Route with, when there is to be one.
+pub(crate) fn forwarded_request(
+    packet: &Packet,
+    preprocessed: &Preprocessed,
+    uri: Option<&str>,
+    branch: &Branch,
+    flow: Flow,
+    record_route: Option<&Mac>,
+) -> Bytes {
+    let request = &packet.message;
+    let uri = uri.or(preprocessed.restored_uri.as_deref());
+    let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1));
+    let mut edit = Edit::new(request)
+        .prepend(HeaderName::Via, format_args!("SIP/2.0/{} {};branch={branch}", flow.transport, flow.local))
+        .stamp_via(packet.flow.remote);
+    if let Some(mac) = record_route.filter(|_| makes_dialog(request)) {
+        let token = RouteToken::new(mac, packet.flow, flow, request.from_tag().unwrap_or("")).write(mac);
+        edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow });
+        if (packet.flow.transport, packet.flow.local) != (flow.transport, flow.local) {
+            // RFC 5658: each side must see an address and transport of its own.
+            edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow: packet.flow });
+        }
+    }
+    edit = match request.header(HeaderName::MaxForwards) {
+        Some(_) => edit.set(HeaderName::MaxForwards, hops),
+        None => edit.append(HeaderName::MaxForwards, hops),
+    };
+    if preprocessed.restored_uri.is_some() {
+        edit = edit.remove_last_value(HeaderName::Route);
+    }
+    let strict = preprocessed.next_route.as_deref().filter(|route| is_strict(route));
+    let own_routes = preprocessed.own_routes + usize::from(strict.is_some());
+    if own_routes > 0 {
+        edit = edit.remove_first_values(HeaderName::Route, own_routes);
+    }
+    match (strict, uri) {
+        // Item 6: a strict router wants to be named in the Request-URI, and the target at the end of Route.
+        (Some(router), uri) => {
+            let target = uri.unwrap_or(request.request_uri());
+            edit.append(HeaderName::Route, format_args!("<{target}>")).request_uri(router).finish()
+        }
+        (None, Some(uri)) => edit.request_uri(uri).finish(),
+        (None, None) => edit.finish(),
+    }
+}
+
+/// A response as it goes back: without our Via (RFC 3261 section 16.7 item 3). `None` when no Via is left: it was for us.
+pub(crate) fn forwarded_response(response: &Message, challenges: &[(HeaderName, String)]) -> Option<Bytes> {
+    response.values(HeaderName::Via).nth(1)?;
+    let mut edit = Edit::new(response).remove_first_values(HeaderName::Via, 1);
+    for (name, value) in challenges {
+        edit = edit.append(*name, value);
+    }
+    Some(edit.finish())
+}
+
+/// A response of our own.
+pub(crate) fn own_response(mac: &Mac, packet: &Packet, status: u16) -> Bytes {
+    let tag =
+        mac.of(&[b"to tag", packet.message.call_id().as_bytes(), packet.message.from_tag().unwrap_or("").as_bytes()]);
+    Builder::reply(&packet.message, status, packet.flow.remote).to_tag(&format!("{:016x}", tag as u64)).finish()
+}
+
+/// A request outside a dialog whose 2xx makes one, so that the rest of it should come through us.
+fn makes_dialog(request: &Message) -> bool {
+    matches!(request.method(), Method::Invite | Method::Subscribe | Method::Refer | Method::Notify)
+        && request.to_tag().is_none()
+}
+
+fn is_strict(route: &str) -> bool {
+    NameAddr::parse(&format!("<{route}>")).ok().and_then(|address| address.uri_parsed().ok()?.param("lr")).is_none()
+}
+
+/// Our Record-Route value for one side.
+struct OwnRoute<'a> {
+    token: &'a str,
+    flow: Flow,
+}
+
+impl Display for OwnRoute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<sip:{}@{}", self.token, self.flow.local)?;
+        if self.flow.transport != Transport::Udp {
+            write!(f, ";transport={}", self.flow.transport.as_param())?;
+        }
+        f.write_str(";lr>")
+    }
+}

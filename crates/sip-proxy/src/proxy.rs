@@ -1,0 +1,414 @@
+use crate::best_response::Candidate;
+use crate::context::{Branch, Context, Hop, TARGETS_MAX, Target};
+use crate::forward::{forwarded_request, forwarded_response, own_response};
+use crate::preprocess::Preprocessed;
+use engine::{Mac, Now, Rng, Table, TableKey, Timers};
+use sip_message::{Method, Transport};
+use sip_transaction::{ClientTransactionId, Flow, Packet, ServerTransactionId, TransactionLayer, prefers_stream};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Requests that may be on their way through one proxy at once, answered ones whose 2xx may come again included; the next
+/// one gets 503.
+pub const CONTEXTS_MAX: usize = 1 << 20;
+
+/// ACKs that may wait for the address of their next hop at once; the next one is dropped, and its 2xx will come again.
+const ACKS_WAITING_MAX: usize = 10_000;
+
+/// How long a 2xx may be repeated (64*T1), and how often contexts are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(32);
+
+/// Timer C (RFC 3261 section 16.6 item 11): how long an INVITE may ring; it must be longer than three minutes.
+const TIMER_C: Duration = Duration::from_secs(181);
+
+/// How a proxy is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// Whether later requests of a dialog shall come through this proxy.
+    pub record_route: bool,
+    /// The key that signs our Record-Route; the same in all shards.
+    pub mac: Mac,
+}
+
+/// A fact that the proxy needs from its parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The target set of a request (RFC 3261 section 16.5); answer with [`Proxy::handle_targets`].
+    Targets {
+        /// Its transaction.
+        id: ServerTransactionId,
+    },
+    /// The flows to the next hop of a URI, best first (RFC 3263); answer with [`Proxy::handle_resolved`].
+    Resolve {
+        /// To be handed back with the answer.
+        ticket: u64,
+        /// The URI.
+        uri: String,
+    },
+}
+
+/// What waits for the address of its next hop.
+#[derive(Debug)]
+enum Waiting {
+    Target { id: ServerTransactionId, uri: Option<String> },
+    Ack(Box<(Packet, Preprocessed)>),
+}
+
+/// The transaction-stateful proxy. It acts on the transaction layer that its parent owns and lends to each call.
+#[derive(Debug)]
+pub struct Proxy {
+    config: Config,
+    contexts: Table<ServerTransactionId, Context>,
+    /// Which request a client transaction was made for.
+    forwarded: Table<ClientTransactionId, ServerTransactionId>,
+    resolving: Table<u64, Waiting>,
+    acks_waiting: usize,
+    last_ticket: u64,
+    /// When to look at a context again: timer C, and whether it may be forgotten.
+    looks: Timers<ServerTransactionId>,
+    asks: VecDeque<Ask>,
+}
+
+impl Proxy {
+    /// A proxy with nothing under way.
+    pub fn new(config: Config, mut rng: Rng) -> Proxy {
+        let key = TableKey::new(&mut rng);
+        Proxy {
+            config,
+            contexts: Table::with_hasher(key),
+            forwarded: Table::with_hasher(key),
+            resolving: Table::with_hasher(key),
+            acks_waiting: 0,
+            last_ticket: 0,
+            looks: Timers::default(),
+            asks: VecDeque::new(),
+        }
+    }
+
+    /// The next fact that is needed.
+    pub fn poll_output(&mut self) -> Option<Ask> {
+        self.asks.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.looks.next()
+    }
+
+    /// Requests that have a context.
+    pub fn len(&self) -> usize {
+        self.contexts.len()
+    }
+
+    /// Whether no request has a context.
+    pub fn is_empty(&self) -> bool {
+        self.contexts.is_empty()
+    }
+
+    /// Forwards the request of a server transaction, which has passed [`validate`](crate::validate) and whose Route fields were
+    /// [preprocessed](crate::preprocess).
+    pub fn handle_request(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        preprocessed: Preprocessed,
+    ) {
+        let Some(packet) = layer.request_of(id) else { return };
+        let invite = packet.message.method() == Method::Invite;
+        if self.contexts.len() >= CONTEXTS_MAX {
+            let reply = own_response(&self.config.mac, packet, 503);
+            return layer.respond(now, id, 503, reply);
+        }
+        let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
+        self.contexts.insert(id, Context::new(invite, preprocessed));
+        if invite {
+            self.looks.set(now.mono, LOOK_EVERY, id);
+        }
+        match (onward, next_route) {
+            (Some(flow), _) => self.start_branch(now, layer, id, None, vec![flow]),
+            (None, Some(route)) => self.resolve(id, None, route),
+            (None, None) => self.asks.push_back(Ask::Targets { id }),
+        }
+    }
+
+    /// Forwards an ACK to a 2xx, which belongs to no transaction (RFC 3261 section 16.6 last paragraph: statelessly).
+    pub fn handle_ack(&mut self, layer: &mut TransactionLayer, packet: Packet, preprocessed: Preprocessed) {
+        if let Some(flow) = preprocessed.onward {
+            return self.send_ack(layer, &packet, &preprocessed, flow);
+        }
+        if self.acks_waiting >= ACKS_WAITING_MAX {
+            return;
+        }
+        let uri = preprocessed.next_route.clone().unwrap_or_else(|| packet.message.request_uri().to_owned());
+        self.acks_waiting += 1;
+        self.ask_resolve(uri, Waiting::Ack(Box::new((packet, preprocessed))));
+    }
+
+    /// The answer to [`Ask::Targets`]: where the request goes, or the status that refuses it.
+    pub fn handle_targets(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        targets: Result<Vec<Target>, u16>,
+    ) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        match targets {
+            Err(status) => context.best.add(Candidate { status, message: None }),
+            Ok(mut targets) => {
+                targets.truncate(TARGETS_MAX);
+                targets.sort_by_key(|target| target.q); // stable: the order among equals stays
+                context.waiting = targets;
+            }
+        }
+        self.proceed(now, layer, id);
+    }
+
+    /// The answer to [`Ask::Resolve`]: flows to try in this order, none when there is no such place.
+    pub fn handle_resolved(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, flows: Vec<Flow>) {
+        match self.resolving.remove(&ticket) {
+            None => {}
+            Some(Waiting::Ack(ack)) => {
+                let (packet, preprocessed) = *ack;
+                self.acks_waiting -= 1;
+                if let Some(flow) = flows.first() {
+                    self.send_ack(layer, &packet, &preprocessed, *flow);
+                }
+            }
+            Some(Waiting::Target { id, uri }) => {
+                let Some(context) = self.contexts.get_mut(&id) else { return };
+                context.resolving -= 1;
+                if context.settled {
+                    return self.proceed(now, layer, id);
+                }
+                if flows.is_empty() {
+                    context.best.add(Candidate { status: 404, message: None });
+                    return self.proceed(now, layer, id);
+                }
+                let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
+                self.start_branch(now, layer, id, uri, stream_first(flows, length));
+            }
+        }
+    }
+
+    /// A response to a forwarded request (RFC 3261 section 16.7).
+    pub fn handle_response(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        client: ClientTransactionId,
+        packet: Packet,
+    ) {
+        let Some(id) = self.forwarded.get(&client).copied() else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let status = packet.message.status();
+        let Some(branch) = context.branch(client) else { return };
+        match status {
+            0..=100 => branch.expires = now.mono + TIMER_C,
+            101..=199 => {
+                branch.expires = now.mono + TIMER_C;
+                if context.answered.is_none()
+                    && let Some(bytes) = forwarded_response(&packet.message, &[])
+                {
+                    layer.respond(now, id, status, bytes);
+                }
+            }
+            200..=299 => {
+                branch.pending = false;
+                branch.alternatives = None;
+                context.settled = true;
+                context.accepted |= context.invite;
+                if (context.answered.is_none() || context.accepted)
+                    && let Some(bytes) = forwarded_response(&packet.message, &[])
+                {
+                    context.answered.get_or_insert(now.mono);
+                    layer.respond(now, id, status, bytes);
+                }
+                self.proceed(now, layer, id);
+            }
+            _ => {
+                branch.pending = false;
+                context.settled |= status >= 600;
+                context.best.add(Candidate { status, message: Some(packet.message) });
+                self.proceed(now, layer, id);
+            }
+        }
+    }
+
+    /// Nobody has answered a forwarded request: as good as a 408 (RFC 3261 section 16.8).
+    pub fn handle_client_timeout(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId) {
+        self.fail_branch(now, layer, client, 408);
+    }
+
+    /// A forwarded request could not be sent: the next flow to the same target is tried, else it is as good as a 503
+    /// (RFC 3261 section 16.9).
+    pub fn handle_send_failed(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId) {
+        let Some(id) = self.forwarded.get(&client).copied() else { return };
+        let alternatives = self.contexts.get_mut(&id).and_then(|context| context.branch(client)?.alternatives.take());
+        match alternatives {
+            Some(more) => {
+                self.remove_branch(id, client);
+                let (flows, uri) = *more;
+                self.start_branch(now, layer, id, uri, flows);
+            }
+            None => self.fail_branch(now, layer, client, 503),
+        }
+    }
+
+    /// The caller gives up: every branch that still rings is cancelled (RFC 3261 section 16.10). The CANCEL itself is the
+    /// parent's to answer.
+    pub fn handle_cancel(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.answered.is_some() {
+            return;
+        }
+        context.settled = true;
+        context.best.add(Candidate { status: 487, message: None });
+        self.proceed(now, layer, id);
+    }
+
+    /// Looks after timer C and forgets what is over.
+    pub fn handle_timeout(&mut self, now: Now, layer: &mut TransactionLayer) {
+        while let Some(id) = self.looks.take_due(now.mono) {
+            let Some(context) = self.contexts.get_mut(&id) else { continue };
+            if context.answered.is_some_and(|at| at + LOOK_EVERY <= now.mono) && !context.busy() {
+                self.forget(id);
+                continue;
+            }
+            self.looks.set(now.mono, LOOK_EVERY, id);
+            let late = context.branches.iter_mut().filter(|branch| branch.pending && branch.expires <= now.mono);
+            let late: Vec<ClientTransactionId> = late.map(|branch| branch.id).collect();
+            for client in late {
+                // Section 16.8: what has rung is cancelled; its 487, or the silence after it, then ends the branch.
+                layer.cancel_client(now, client);
+            }
+        }
+    }
+
+    /// Does what the state of a context calls for: settles losers, tries the next targets, or answers.
+    fn proceed(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.settled {
+            context.waiting.clear();
+            for branch in context.branches.iter().filter(|branch| branch.pending && context.invite) {
+                layer.cancel_client(now, branch.id);
+            }
+        }
+        if context.busy() {
+            return;
+        }
+        let group = context.next_group();
+        if !group.is_empty() {
+            for target in group {
+                match target.hop {
+                    Hop::Flow(flow) => self.start_branch(now, layer, id, target.uri, vec![flow]),
+                    Hop::Resolve => {
+                        let unchanged = || layer.request_of(id).map(|packet| packet.message.request_uri().to_owned());
+                        let Some(uri) = target.uri.clone().or_else(unchanged) else { continue };
+                        self.resolve(id, target.uri, uri);
+                    }
+                }
+            }
+            return;
+        }
+        if context.answered.is_none() {
+            context.answered = Some(now.mono);
+            self.answer(now, layer, id);
+        }
+        // The 2xx to an INVITE may come again; anything else is over once it is answered.
+        if self.contexts.get(&id).is_some_and(|context| !context.accepted) {
+            self.forget(id);
+        }
+    }
+
+    /// Sends the best response that has come (RFC 3261 section 16.7 items 6 to 9).
+    fn answer(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(packet) = layer.request_of(id) else { return };
+        let (best, challenges) = context.best.take();
+        let best = best.unwrap_or(Candidate { status: 480, message: None });
+        // A 503 speaks of one next hop, not of us.
+        let status = if best.status == 503 { 500 } else { best.status };
+        let forwarded =
+            best.message.filter(|_| status != 500).and_then(|message| forwarded_response(&message, &challenges));
+        let bytes = forwarded.unwrap_or_else(|| own_response(&self.config.mac, packet, status));
+        layer.respond(now, id, status, bytes);
+    }
+
+    /// Sends the request to a target over the first of `flows`; the others are for when that fails.
+    fn start_branch(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        uri: Option<String>,
+        mut flows: Vec<Flow>,
+    ) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let branch = layer.mint_branch();
+        let Some(packet) = layer.request_of(id).filter(|_| !flows.is_empty()) else { return };
+        let flow = flows.remove(0);
+        let record_route = self.config.record_route.then_some(&self.config.mac);
+        let method = packet.message.method();
+        let bytes = forwarded_request(packet, &context.preprocessed, uri.as_deref(), &branch, flow, record_route);
+        let alternatives = (!flows.is_empty()).then(|| Box::new((flows, uri)));
+        context.branches.push(Branch { id: branch.id(), pending: true, expires: now.mono + TIMER_C, alternatives });
+        self.forwarded.insert(branch.id(), id);
+        layer.send_request(now, &branch, flow, method, bytes);
+    }
+
+    fn send_ack(&self, layer: &mut TransactionLayer, packet: &Packet, preprocessed: &Preprocessed, flow: Flow) {
+        let branch = layer.mint_branch();
+        layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, None));
+    }
+
+    fn resolve(&mut self, id: ServerTransactionId, target: Option<String>, uri: String) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        context.resolving += 1;
+        self.ask_resolve(uri, Waiting::Target { id, uri: target });
+    }
+
+    fn ask_resolve(&mut self, uri: String, waiting: Waiting) {
+        self.last_ticket += 1;
+        self.resolving.insert(self.last_ticket, waiting);
+        self.asks.push_back(Ask::Resolve { ticket: self.last_ticket, uri });
+    }
+
+    fn fail_branch(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId, status: u16) {
+        let Some(id) = self.forwarded.get(&client).copied() else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(branch) = context.branch(client).filter(|branch| branch.pending) else { return };
+        branch.pending = false;
+        context.best.add(Candidate { status, message: None });
+        self.proceed(now, layer, id);
+    }
+
+    fn remove_branch(&mut self, id: ServerTransactionId, client: ClientTransactionId) {
+        self.forwarded.remove(&client);
+        if let Some(context) = self.contexts.get_mut(&id) {
+            context.branches.retain(|branch| branch.id != client);
+        }
+    }
+
+    fn forget(&mut self, id: ServerTransactionId) {
+        let Some(context) = self.contexts.remove(&id) else { return };
+        for branch in context.branches {
+            self.forwarded.remove(&branch.id);
+        }
+    }
+}
+
+/// What forwarding adds to a request, about: a Via and a Record-Route.
+const ADDED_BYTES: usize = 200;
+
+/// RFC 3261 section 18.1.1: a request too large for a datagram goes over TCP; should that fail, the datagram is tried after all.
+fn stream_first(flows: Vec<Flow>, request_bytes: usize) -> Vec<Flow> {
+    if !prefers_stream(request_bytes + ADDED_BYTES) {
+        return flows;
+    }
+    let datagrams = flows.iter().filter(|flow| flow.transport == Transport::Udp);
+    let streams: Vec<Flow> =
+        datagrams.map(|flow| Flow { transport: Transport::Tcp, connection: None, ..*flow }).collect();
+    streams.into_iter().chain(flows).collect()
+}

@@ -1,0 +1,63 @@
+use sip_message::{BadValue, HeaderName, Message, Method, Scheme};
+
+/// A request that a proxy must not forward, and the answer it earns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Something that we must read to forward it cannot be read (RFC 3261 section 16.3 item 1).
+    Malformed(BadValue),
+    /// A Request-URI whose scheme we do not know (item 2).
+    UnknownScheme,
+    /// No hops left (item 3).
+    TooManyHops,
+    /// An extension in Proxy-Require that we do not have (item 5).
+    BadExtension,
+}
+
+impl Refused {
+    /// The status code of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Refused::Malformed(_) => 400,
+            Refused::UnknownScheme => 416,
+            Refused::TooManyHops => 483,
+            Refused::BadExtension => 420,
+        }
+    }
+
+    /// The Reason-Phrase, when the usual one does not say enough.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Refused::Malformed(BadValue(text)) => Some(text),
+            Refused::UnknownScheme | Refused::TooManyHops | Refused::BadExtension => None,
+        }
+    }
+}
+
+/// Checks what RFC 3261 section 16.3 has a proxy check before it forwards a request.
+///
+/// Proxy-Authorization (item 6) and domains are the parent's, who knows users; loops are found by the hop count until they are
+/// found sooner.
+pub fn validate(request: &Message) -> Result<(), Refused> {
+    let from = request.from().map_err(Refused::Malformed)?;
+    request.to().map_err(Refused::Malformed)?;
+    from.uri_parsed().map_err(Refused::Malformed)?;
+    let cseq = request.cseq().map_err(Refused::Malformed)?;
+    if cseq.method_text != request.method_text() {
+        return Err(Refused::Malformed(BadValue("CSeq names another method than the request line")));
+    }
+    if request.call_id().is_empty() {
+        return Err(Refused::Malformed(BadValue("Call-ID is empty")));
+    }
+    let uri = request.request_uri_parsed().map_err(Refused::Malformed)?;
+    if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel) {
+        return Err(Refused::UnknownScheme);
+    }
+    let hops = request.max_forwards().map_err(Refused::Malformed)?;
+    if hops == Some(0) && request.method() != Method::Options && request.method() != Method::Register {
+        return Err(Refused::TooManyHops);
+    }
+    if request.values(HeaderName::ProxyRequire).any(|tag| !tag.is_empty()) {
+        return Err(Refused::BadExtension);
+    }
+    Ok(())
+}
