@@ -116,10 +116,13 @@ fn fuzz(binaries: &Path, target: &str, seconds: u32) -> Result<()> {
         .arg(format!("-timeout={INPUT_SECONDS_MAX}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg("-print_final_stats=1");
+    command.env("RUST_BACKTRACE", "0");
     println!("fuzz: {target} for {seconds} s");
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{target} failed; the input is in {}\n{}", artifacts.display(), tail(&said));
+    let plain: Vec<&str> = said.lines().filter(|line| !line.starts_with('#')).collect();
+    let why = tail(&plain.join("\n"));
+    ensure!(output.status.success(), "{target} failed; the input is in {}\n{why}", artifacts.display());
     let (first, last) = coverage(&said).context("libFuzzer reported no coverage")?;
     let stat = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("?").trim().to_owned();
     let (runs, rss) = (stat("stat::number_of_executed_units:"), stat("stat::peak_rss_mb:"));

@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         report.step(name, || quiet(&logs, name, &mut cargo::cargo(arguments)).map(drop))
     };
     cargo_step(&mut report, "fmt", &["fmt", "--all", "--check"]);
+    cargo_step(&mut report, "fmt-fuzz", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]);
     cargo_step(&mut report, "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     report.cargo_tests(&logs);
     if cargo_step(&mut report, "build", &["build", "--release", "--package", "ringback"]) {
