@@ -1,0 +1,242 @@
+use crate::date::rfc1123;
+use crate::decide::decide;
+use crate::request::Wish;
+use crate::{AddressOfRecord, Binding, Change, Outcome, Refused, Snapshot};
+use engine::{Now, Rng, Table, TableKey};
+use sip_message::{HeaderName, Message};
+use sip_transaction::Flow;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// REGISTERs that may wait for the location service at one time; the next gets 503.
+pub const REQUESTS_PENDING_MAX: usize = 10_000;
+
+/// Times that one REGISTER is decided anew because others changed the same bindings meanwhile; then it gets 500.
+pub const COMMIT_ATTEMPTS_MAX: u32 = 5;
+
+/// How long bindings last.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    /// A REGISTER that asks for less gets 423, unless that is an hour or more.
+    pub min_expires_s: u32,
+    /// One that asks for more gets this.
+    pub max_expires_s: u32,
+    /// One that does not ask gets this.
+    pub default_expires_s: u32,
+}
+
+impl Default for Config {
+    /// From a minute to a day; an hour where nothing is asked for.
+    fn default() -> Config {
+        Config { min_expires_s: 60, max_expires_s: 86_400, default_expires_s: 3600 }
+    }
+}
+
+/// What the registrar wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// A question to the location service; its [`Answer`] comes back with the same ticket.
+    Ask(Ask),
+    /// The answer to a REGISTER, to be sent with these header fields.
+    Reply {
+        /// What the caller gave to [`Registrar::handle_register`].
+        id: u64,
+        /// The status code.
+        status: u16,
+        /// The Reason-Phrase.
+        reason: &'static str,
+        /// Fields for the response, in order.
+        fields: Vec<(HeaderName, String)>,
+    },
+}
+
+/// What the location service is asked.
+#[derive(Debug)]
+pub enum Ask {
+    /// For the bindings of an address-of-record.
+    Fetch {
+        /// Names the question.
+        ticket: u64,
+        /// Whose.
+        aor: AddressOfRecord,
+    },
+    /// To carry out a change.
+    Commit {
+        /// Names the question.
+        ticket: u64,
+        /// The change.
+        change: Change,
+    },
+}
+
+/// What the location service says.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Ask::Fetch`].
+    Fetched {
+        /// Of the question.
+        ticket: u64,
+        /// The bindings.
+        snapshot: Snapshot,
+    },
+    /// To [`Ask::Commit`]. `Committed` promises that the change outlives whatever the store outlives.
+    Committed {
+        /// Of the question.
+        ticket: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+/// Decides what REGISTERs change (RFC 3261 section 10.3, from step 6; and step 2).
+///
+/// Requests are decided in the order in which the location service answers. Of two from one phone that pass each other
+/// there, the CSeq tells the older, and it changes nothing.
+pub struct Registrar {
+    config: Config,
+    pending: Table<u64, Pending>,
+    last_ticket: u64,
+    outputs: VecDeque<Output>,
+    /// The Date of the last answer, and the second it was made for.
+    date: (u64, String),
+}
+
+/// A REGISTER that waits for an answer.
+struct Pending {
+    request: Request,
+    /// What stands there once the commit that was asked for is done; `None` while the bindings are being fetched.
+    committing: Option<Arc<[Binding]>>,
+}
+
+struct Request {
+    id: u64,
+    aor: AddressOfRecord,
+    wish: Wish,
+    attempts: u32,
+}
+
+impl Registrar {
+    /// A registrar that knows nothing yet.
+    pub fn new(config: Config, mut rng: Rng) -> Registrar {
+        Registrar {
+            config,
+            pending: Table::with_hasher(TableKey::new(&mut rng)),
+            last_ticket: 0,
+            outputs: VecDeque::new(),
+            date: (0, rfc1123(0)),
+        }
+    }
+
+    /// Takes a REGISTER that came over `flow`, whose sender may change the bindings of `aor`. Its answer bears `id`.
+    pub fn handle_register(&mut self, now: Now, id: u64, aor: AddressOfRecord, request: &Message, flow: Flow) {
+        let wish = match Wish::of(&self.config, now, request, flow) {
+            Ok(wish) => wish,
+            Err(refused) => return self.refuse(id, &refused),
+        };
+        if self.pending.len() >= REQUESTS_PENDING_MAX {
+            return self.refuse(id, &Refused::Full);
+        }
+        self.fetch(Request { id, aor, wish, attempts: 0 });
+    }
+
+    /// Takes an answer of the location service. One to no question of ours is ignored.
+    pub fn handle_answer(&mut self, now: Now, answer: Answer) {
+        match answer {
+            Answer::Fetched { ticket, snapshot } => match self.pending.remove(&ticket) {
+                Some(Pending { request, committing: None }) => self.decide(now, request, snapshot),
+                other => self.put_back(ticket, other),
+            },
+            Answer::Committed { ticket, outcome } => match self.pending.remove(&ticket) {
+                Some(Pending { request, committing: Some(bindings) }) => self.finish(now, request, &bindings, outcome),
+                other => self.put_back(ticket, other),
+            },
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn fetch(&mut self, request: Request) {
+        let ticket = self.next_ticket();
+        self.outputs.push_back(Output::Ask(Ask::Fetch { ticket, aor: request.aor.clone() }));
+        self.pending.insert(ticket, Pending { request, committing: None });
+    }
+
+    fn decide(&mut self, now: Now, request: Request, snapshot: Snapshot) {
+        match decide(&request.wish, &snapshot.bindings) {
+            Err(refused) => self.refuse(request.id, &refused),
+            Ok(None) => self.accept(now, &request, &snapshot.bindings),
+            Ok(Some(bindings)) => {
+                let bindings: Arc<[Binding]> = bindings.into();
+                let ticket = self.next_ticket();
+                let change = Change { aor: request.aor.clone(), version: snapshot.version, bindings: bindings.clone() };
+                self.outputs.push_back(Output::Ask(Ask::Commit { ticket, change }));
+                self.pending.insert(ticket, Pending { request, committing: Some(bindings) });
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Now, mut request: Request, bindings: &[Binding], outcome: Outcome) {
+        match outcome {
+            Outcome::Committed => self.accept(now, &request, bindings),
+            Outcome::Stale if request.attempts + 1 < COMMIT_ATTEMPTS_MAX => {
+                request.attempts += 1;
+                self.fetch(request);
+            }
+            Outcome::Stale => self.refuse(request.id, &Refused::Contended),
+            Outcome::Full => self.refuse(request.id, &Refused::Full),
+            Outcome::Failed => self.refuse(request.id, &Refused::StoreFailed),
+        }
+    }
+
+    /// An answer of the wrong kind is ignored: the request goes on waiting for the right one.
+    fn put_back(&mut self, ticket: u64, pending: Option<Pending>) {
+        if let Some(pending) = pending {
+            self.pending.insert(ticket, pending);
+        }
+    }
+
+    /// RFC 3261 section 10.3 step 8: all bindings there are, and the time.
+    fn accept(&mut self, now: Now, request: &Request, bindings: &[Binding]) {
+        let mut fields = Vec::with_capacity(bindings.len() + 2);
+        fields.extend(bindings.iter().map(|binding| (HeaderName::Contact, contact_value(binding, now))));
+        if let Wish::Update(updates) = &request.wish
+            && let Some(path) = updates.first().map(|update| update.binding.path()).filter(|path| !path.is_empty())
+        {
+            // RFC 3327 section 5.3.
+            fields.push((HeaderName::Path, path.to_owned()));
+        }
+        if self.date.0 != now.unix_s() {
+            self.date = (now.unix_s(), rfc1123(now.unix_s()));
+        }
+        fields.push((HeaderName::Date, self.date.1.clone()));
+        self.outputs.push_back(Output::Reply { id: request.id, status: 200, reason: "OK", fields });
+    }
+
+    fn refuse(&mut self, id: u64, refused: &Refused) {
+        let reply = Output::Reply { id, status: refused.status(), reason: refused.reason(), fields: refused.fields() };
+        self.outputs.push_back(reply);
+    }
+
+    fn next_ticket(&mut self) -> u64 {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+}
+
+/// A binding as a value of Contact, with the time that it still has.
+fn contact_value(binding: &Binding, now: Now) -> String {
+    let mut text = String::with_capacity(binding.contact().len() + binding.params().len() + 32);
+    let _ = write!(text, "<{}>", binding.contact());
+    if binding.q() < 1000 {
+        let _ = write!(text, ";q=0.{:03}", binding.q());
+    }
+    let _ = write!(text, "{};expires={}", binding.params(), binding.expires_in_s(now));
+    text
+}
+
+#[cfg(test)]
+mod tests;
