@@ -1,7 +1,37 @@
 //! Sockets and the per-core driver: the shell around the engines.
+//!
+//! What it does not do: it knows no SIP. It moves messages between sockets and an [`Engine`], finds where a stream's messages end,
+//! tells time, and answers what the engine asks; no match on a method, a status or a header is to be found here.
+//!
+//! One thread per core runs a [`driver`]: its own UDP sockets (`SO_REUSEPORT`), listeners and connections, its own engine, no locks.
+//! A turn of its loop is receive, feed, drain, send, each in bounded batches; see `driver/turn.rs`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // above the purity line: this is where the world begins
 
-mod island;
+mod engine;
+mod serving;
+
+mod driver;
+mod resolve;
+
+mod listen;
+mod tcp;
 mod udp;
 
+mod counters;
+mod tap;
+
+mod island;
+
+pub use counters::{Counters, Totals};
+pub use driver::{Later, SHARD_QUEUE_MAX};
+pub use engine::{Backend, Engine, Output};
+pub use island::thread_cpu_time;
+pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
+pub use resolve::{RESOLVES_MAX, Resolver};
+pub use serving::{Owner, ServeConfig, Serving, serve_engines};
+pub use tap::{Direction, Tap};
+pub use tcp::{
+    CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX, STREAM_FIRST_MESSAGE_S_MAX,
+    STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX, StreamLimits,
+};
 pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};

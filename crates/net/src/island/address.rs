@@ -102,8 +102,11 @@ impl Control {
                     (*header).cmsg_level = libc::IPPROTO_IP;
                     (*header).cmsg_type = libc::IP_PKTINFO;
                     (*header).cmsg_len = libc::CMSG_LEN(bytes) as usize;
-                    let info =
-                        libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: in_addr(*a.ip()), ipi_addr: libc::in_addr { s_addr: 0 } };
+                    let info = libc::in_pktinfo {
+                        ipi_ifindex: 0,
+                        ipi_spec_dst: in_addr(*a.ip()),
+                        ipi_addr: libc::in_addr { s_addr: 0 },
+                    };
                     libc::CMSG_DATA(header).cast::<libc::in_pktinfo>().write_unaligned(info);
                     (control, libc::CMSG_SPACE(bytes) as usize)
                 }

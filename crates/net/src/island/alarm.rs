@@ -1,7 +1,7 @@
 use super::check;
 use super::pause::timespec;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// A timer that becomes readable when it goes off, to the microsecond (`timerfd`): the runtime's own timers are a millisecond coarse.
@@ -29,8 +29,8 @@ impl Alarm {
     }
 }
 
-impl AsRawFd for Alarm {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

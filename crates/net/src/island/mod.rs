@@ -9,11 +9,14 @@ mod alarm;
 mod pause;
 mod receive;
 mod send;
+mod watch;
 
 pub(crate) use alarm::Alarm;
-pub(crate) use pause::{pause, precise_pauses, thread_cpu_time, wait_readable};
+pub use pause::thread_cpu_time;
+pub(crate) use pause::{pause, precise_pauses, wait_readable};
 pub(crate) use receive::{Arena, report_local_address};
 pub(crate) use send::{SendSlot, send_batch};
+pub(crate) use watch::Watch;
 
 /// Messages per system call, in both directions.
 pub const BATCH: usize = 64;

@@ -17,7 +17,7 @@ pub(crate) fn pause(length: Duration) {
 }
 
 /// The processor time this thread has used so far.
-pub(crate) fn thread_cpu_time() -> Duration {
+pub fn thread_cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists on every Linux, and the result is written to a timespec of this frame.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
@@ -25,7 +25,10 @@ pub(crate) fn thread_cpu_time() -> Duration {
 }
 
 pub(super) fn timespec(length: Duration) -> libc::timespec {
-    libc::timespec { tv_sec: length.as_secs() as libc::time_t, tv_nsec: libc::c_long::from(length.subsec_nanos() as i32) }
+    libc::timespec {
+        tv_sec: length.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(length.subsec_nanos() as i32),
+    }
 }
 
 /// Blocks the thread until `socket` is readable or `length` has passed; tells whether it is.

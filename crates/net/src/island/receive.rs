@@ -70,7 +70,11 @@ impl Arena {
             // SAFETY: recvmmsg has filled this header, and its control buffer is in `self.controls`.
             let destination = unsafe { destination(&header.msg_hdr) };
             let start = i * STRIDE;
-            each(Received { remote, destination, bytes: &self.bytes[start..start + (header.msg_len as usize).min(SLOT_BYTES)] });
+            each(Received {
+                remote,
+                destination,
+                bytes: &self.bytes[start..start + (header.msg_len as usize).min(SLOT_BYTES)],
+            });
         }
         Ok(count)
     }
@@ -83,13 +87,7 @@ pub(crate) fn report_local_address(socket: BorrowedFd<'_>, ipv6: bool) -> io::Re
     let on: libc::c_int = 1;
     // SAFETY: the value is a c_int that lives across the call, and its size is given.
     check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const on).cast(),
-            size_of_val(&on) as libc::socklen_t,
-        )
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as libc::socklen_t)
     })?;
     Ok(())
 }

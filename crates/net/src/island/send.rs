@@ -15,7 +15,10 @@ pub(crate) struct SendSlot<'a> {
 
 /// One `sendmmsg` without waiting, of at most [`BATCH`] messages: how many went out. An error is that of the first message; an error
 /// of a later one ends the count before it, and comes back when the rest is sent.
-pub(crate) fn send_batch<'a>(socket: BorrowedFd<'_>, messages: impl Iterator<Item = SendSlot<'a>>) -> io::Result<usize> {
+pub(crate) fn send_batch<'a>(
+    socket: BorrowedFd<'_>,
+    messages: impl Iterator<Item = SendSlot<'a>>,
+) -> io::Result<usize> {
     // SAFETY: plain C structs of integers and pointers, for which zeroes are a value.
     let (mut parts, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { std::mem::zeroed() };
     let mut names = [Name::zeroed(); BATCH];

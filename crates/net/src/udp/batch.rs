@@ -1,10 +1,10 @@
-use crate::island::{Arena, BATCH, SendSlot, report_local_address, send_batch, wait_readable};
+use crate::island::{Arena, SendSlot, report_local_address, send_batch, wait_readable};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 /// Datagrams that may wait in one socket's queue for the kernel to take them; what comes after is dropped and counted.
@@ -33,7 +33,7 @@ impl Default for ReceiveArena {
     }
 }
 
-/// A non-blocking UDP socket that is read and written in batches of [`BATCH`].
+/// A non-blocking UDP socket that is read and written in batches of [`crate::BATCH`].
 ///
 /// `T` marks datagrams whose failure someone wants to hear of.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ impl<T> UdpBatch<T> {
     /// Binds `address`. An IPv6 wildcard does not take IPv4's port, too. With `share_port` other sockets of ours may bind the same
     /// address, and the kernel spreads the senders over them.
     pub fn bind(address: SocketAddr, share_port: bool) -> io::Result<UdpBatch<T>> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM.cloexec().nonblocking(), Some(Protocol::UDP))?;
+        let socket =
+            Socket::new(Domain::for_address(address), Type::DGRAM.cloexec().nonblocking(), Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -92,7 +93,7 @@ impl<T> UdpBatch<T> {
             && (self.local.ip().is_unspecified() || self.local.ip() == local.ip())
     }
 
-    /// Receives one batch without waiting, and tells how many there were: 0 when none is waiting, fewer than [`BATCH`] when no
+    /// Receives one batch without waiting, and tells how many there were: 0 when none is waiting, fewer than [`crate::BATCH`] when no
     /// more are waiting.
     pub fn receive(&self, arena: &mut ReceiveArena, each: &mut impl FnMut(Datagram)) -> io::Result<usize> {
         arena.0.receive(self.socket.as_fd(), |received| {
@@ -112,7 +113,13 @@ impl<T> UdpBatch<T> {
 
     /// Queues a datagram to `remote` that [`UdpBatch::flush`] sends, from `local`'s address when the socket is bound to a wildcard.
     /// `Err` gives the mark back when [`SEND_QUEUE_MAX`] already wait, and the datagram is dropped.
-    pub fn queue(&mut self, local: SocketAddr, remote: SocketAddr, bytes: Bytes, tag: Option<T>) -> Result<(), Option<T>> {
+    pub fn queue(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        bytes: Bytes,
+        tag: Option<T>,
+    ) -> Result<(), Option<T>> {
         if self.queue.len() >= SEND_QUEUE_MAX {
             return Err(tag);
         }
@@ -160,11 +167,5 @@ impl<T> UdpBatch<T> {
 impl<T> AsFd for UdpBatch<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-impl<T> AsRawFd for UdpBatch<T> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
     }
 }

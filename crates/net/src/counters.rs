@@ -1,0 +1,60 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What one driver has counted. Each counter only grows; they are read one by one, not as a snapshot.
+        #[derive(Debug, Default)]
+        pub struct Counters { $($(#[$doc])* pub $name: AtomicU64,)* }
+
+        /// The counters of all drivers together, at one time.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        pub struct Totals { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Totals {
+            pub(crate) fn add(&mut self, counters: &Counters) {
+                $(self.$name += counters.$name.load(Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams received, keep-alives included.
+    datagrams_received,
+    /// Datagrams that the kernel took.
+    datagrams_sent,
+    /// Datagrams that it refused (no route, too long).
+    datagrams_refused,
+    /// Datagrams dropped because the send queue was full, or because no socket of ours has the source address.
+    datagrams_unsent,
+    /// Keep-alives over UDP, which nobody answers.
+    keep_alives,
+    /// Messages cut out of streams.
+    stream_messages_received,
+    /// Messages handed to connections.
+    stream_messages_sent,
+    /// Connections accepted.
+    accepted,
+    /// Connections refused, because there were too many, in all or from one address.
+    connections_refused,
+    /// Connections opened by us.
+    connected,
+    /// Connections that could not be opened.
+    connects_failed,
+    /// Connections that ended, for whatever reason.
+    connections_closed,
+    /// Connections that we cut: too slow, too long, senseless, or not reading.
+    connections_cut,
+    /// Messages dropped because the queue to another shard was full.
+    shard_queue_full,
+    /// Turns of the driver's loop.
+    turns,
+    /// Pauses made to let datagrams gather.
+    pauses,
+}
+
+/// Adds to a counter that only this thread writes.
+pub(crate) fn count(counter: &AtomicU64, amount: usize) {
+    // One writer: a load and a store are cheaper than a locked addition.
+    counter.store(counter.load(Ordering::Relaxed) + amount as u64, Ordering::Relaxed);
+}

@@ -1,0 +1,301 @@
+use super::pace::Pace;
+use super::shards::{Inboxes, Parcel};
+use super::wires::{UdpWire, Wires};
+use crate::counters::{Counters, count};
+use crate::island::{Alarm, Watch, pause, precise_pauses};
+use crate::listen::Sockets;
+use crate::serving::Owner;
+use crate::tap::{Direction, Tap};
+use crate::tcp::{Connections, StreamEvent, accept_all, driver_of};
+use crate::{Backend, Datagram, Engine, Output, ReceiveArena, StreamLimits};
+use bytes::Bytes;
+use engine::Now;
+use sip_transaction::{ClientTransactionId, Flow};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Things taken out of one queue in one turn.
+const QUEUE_PER_TURN: usize = 256;
+
+/// What connections of one driver may have waiting for it, before they stop reading.
+const STREAM_EVENTS_MAX: usize = 1024;
+
+/// How long a driver that stops waits for its connections to write what they have.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a driver is made of, before its thread runs.
+pub(crate) struct DriverParts<Answer> {
+    pub(crate) index: usize,
+    pub(crate) sockets: Sockets<ClientTransactionId>,
+    pub(crate) limits: StreamLimits,
+    pub(crate) shards: Arc<[mpsc::Sender<Parcel>]>,
+    pub(crate) inboxes: Inboxes<Answer>,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) tap: Option<Arc<dyn Tap>>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+/// One engine with its sockets, its queues and its clock.
+pub(crate) struct Driver<E: Engine, B> {
+    index: usize,
+    engine: E,
+    backend: B,
+    wires: Wires,
+    shards: Arc<[mpsc::Sender<Parcel>]>,
+    owner: Option<Owner>,
+    inboxes: Inboxes<E::Answer>,
+    streams: mpsc::Receiver<StreamEvent>,
+    alarm: Alarm,
+    alarm_watch: Watch,
+    /// What the alarm is set to. It may be earlier than the deadline: going off for nothing is cheaper than setting it every turn.
+    alarm_at: Option<Instant>,
+    pace: Pace,
+    stop: oneshot::Receiver<()>,
+    arrived: Arrived<E::Answer>,
+}
+
+/// What has come since the last turn.
+struct Arrived<Answer> {
+    datagrams: Vec<Datagram>,
+    parcels: Vec<Parcel>,
+    streams: Vec<StreamEvent>,
+    answers: Vec<Answer>,
+}
+
+impl<Answer> Default for Arrived<Answer> {
+    fn default() -> Self {
+        Arrived { datagrams: Vec::new(), parcels: Vec::new(), streams: Vec::new(), answers: Vec::new() }
+    }
+}
+
+impl<E: Engine, B: Backend<E>> Driver<E, B> {
+    /// Must be called on the thread and in the local runtime that will run it.
+    pub(crate) fn new(parts: DriverParts<E::Answer>, engine: E, backend: B) -> io::Result<Self> {
+        precise_pauses();
+        let (events, streams) = mpsc::channel(STREAM_EVENTS_MAX);
+        for listener in parts.sockets.tcp {
+            tokio::task::spawn_local(accept_all(listener, events.clone()));
+        }
+        let alarm = Alarm::new()?;
+        let wires = Wires {
+            udp: parts.sockets.udp.into_iter().map(UdpWire::new).collect::<io::Result<_>>()?,
+            connections: Connections::new(parts.index, parts.limits, events, parts.counters.clone()),
+            arena: ReceiveArena::default(),
+            tap: parts.tap,
+            counters: parts.counters,
+            failed: Vec::new(),
+        };
+        Ok(Driver {
+            index: parts.index,
+            engine,
+            backend,
+            wires,
+            shards: parts.shards,
+            owner: parts.owner,
+            inboxes: parts.inboxes,
+            streams,
+            alarm_watch: Watch::new(&alarm)?,
+            alarm,
+            alarm_at: None,
+            pace: Pace::new(Instant::now()),
+            stop: parts.stop,
+            arrived: Arrived::default(),
+        })
+    }
+
+    /// Runs until it is told to stop, then lets what was handed to sockets go out.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let now = Now::read_clocks();
+            let messages = self.turn(now);
+            count(&self.wires.counters.turns, 1);
+            self.pace.handle_turn(now.mono, messages);
+            let length = self.pace.pause(now.mono, Instant::now());
+            self.set_alarm();
+            if !length.is_zero() {
+                // The whole thread sleeps: its connections, too, are better served in batches.
+                pause(length);
+                count(&self.wires.counters.pauses, 1);
+            }
+            if !length.is_zero() || messages >= QUEUE_PER_TURN {
+                tokio::task::yield_now().await; // the others' turn; and readiness is looked at again
+            }
+            if poll_fn(|cx| self.poll_arrivals(cx)).await.is_break() {
+                break;
+            }
+        }
+        self.wires.flush();
+        self.wires.connections.close_all(STOP_PATIENCE, self.streams).await;
+    }
+
+    /// Gathers what has come, a bounded amount of each kind. Ready when there is any, or something is due; breaks to stop.
+    fn poll_arrivals(&mut self, cx: &mut Context<'_>) -> Poll<std::ops::ControlFlow<()>> {
+        use std::ops::ControlFlow::{Break, Continue};
+        if Pin::new(&mut self.stop).poll(cx).is_ready() {
+            return Poll::Ready(Break(()));
+        }
+        let arrived = &mut self.arrived;
+        self.wires.poll_send(cx);
+        let mut any = !self.wires.failed.is_empty();
+        any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
+        any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
+        any |= self.inboxes.parcels.poll_recv_many(cx, &mut arrived.parcels, QUEUE_PER_TURN).is_ready();
+        any |= self.inboxes.answers.poll_recv_many(cx, &mut arrived.answers, QUEUE_PER_TURN).is_ready();
+        let due = self.alarm_at.is_some_and(|at| at <= Instant::now());
+        if due {
+            self.alarm_at = None;
+        } else if let Poll::Ready(Ok(mut guard)) = self.alarm_watch.poll_readable(cx) {
+            // From an earlier setting; setting it again makes the next one a new event.
+            guard.clear_ready();
+            let _ = self.alarm_watch.poll_readable(cx).map_ok(|mut guard| guard.clear_ready());
+        }
+        if any || due { Poll::Ready(Continue(())) } else { Poll::Pending }
+    }
+
+    /// Feeds the engine, carries out what it wants, and tells how many messages there were.
+    fn turn(&mut self, now: Now) -> usize {
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len();
+        for transaction in std::mem::take(&mut self.wires.failed) {
+            self.engine.handle_send_failed(now, transaction);
+        }
+        for Datagram { local, remote, bytes } in arrived.datagrams.drain(..) {
+            if is_keep_alive(&bytes) {
+                count(&self.wires.counters.keep_alives, 1);
+                continue;
+            }
+            let flow = Flow { transport: sip_message::Transport::Udp, local, remote, connection: None };
+            self.handle_message(now, flow, bytes);
+        }
+        for event in arrived.streams.drain(..) {
+            self.handle_stream_event(now, event);
+        }
+        for parcel in arrived.parcels.drain(..) {
+            self.handle_parcel(now, parcel);
+        }
+        for answer in arrived.answers.drain(..) {
+            self.engine.handle_answer(now, answer);
+        }
+        if self.engine.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.engine.handle_timeout(now);
+        }
+        self.arrived = arrived; // empty, but its memory is kept
+        self.drain_outputs(now);
+        self.wires.flush();
+        messages
+    }
+
+    fn handle_message(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        if let Some(tap) = &self.wires.tap {
+            tap.handle_message(now, &flow, Direction::Received, &bytes);
+        }
+        match &self.owner {
+            Some(owner) => {
+                let shard = owner(&bytes) % self.shards.len();
+                if shard == self.index {
+                    self.engine.handle_packet(now, flow, bytes);
+                } else {
+                    self.hand_over(shard, Parcel::Packet { flow, bytes });
+                }
+            }
+            None => self.engine.handle_packet(now, flow, bytes),
+        }
+    }
+
+    fn handle_stream_event(&mut self, now: Now, event: StreamEvent) {
+        match event {
+            StreamEvent::Accepted { stream, remote } => self.wires.connections.accept(stream, remote),
+            StreamEvent::Connected => count(&self.wires.counters.connected, 1),
+            StreamEvent::Message { flow, bytes } => {
+                count(&self.wires.counters.stream_messages_received, 1);
+                self.handle_message(now, flow, bytes);
+            }
+            StreamEvent::SendFailed { shard, transaction } => self.send_failed(now, shard, transaction),
+            StreamEvent::Closed { connection, end } => {
+                if self.wires.connections.ended(connection, end) {
+                    for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
+                        self.hand_over(shard, Parcel::ConnectionClosed(connection));
+                    }
+                    self.engine.handle_connection_closed(now, connection);
+                }
+            }
+        }
+    }
+
+    fn handle_parcel(&mut self, now: Now, parcel: Parcel) {
+        match parcel {
+            Parcel::Packet { flow, bytes } => self.engine.handle_packet(now, flow, bytes),
+            Parcel::Send { flow, bytes, on_failure } => {
+                if !self.wires.send(now, flow, bytes, on_failure)
+                    && let Some((shard, transaction)) = on_failure
+                {
+                    self.send_failed(now, shard, transaction);
+                }
+            }
+            Parcel::SendFailed(transaction) => self.engine.handle_send_failed(now, transaction),
+            Parcel::ConnectionClosed(connection) => self.engine.handle_connection_closed(now, connection),
+        }
+    }
+
+    fn send_failed(&mut self, now: Now, shard: usize, transaction: ClientTransactionId) {
+        if shard == self.index {
+            self.engine.handle_send_failed(now, transaction);
+        } else {
+            self.hand_over(shard, Parcel::SendFailed(transaction));
+        }
+    }
+
+    fn drain_outputs(&mut self, now: Now) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Send { flow, bytes, transaction } => self.send(now, flow, bytes, transaction),
+                Output::Ask(ask) => {
+                    if let Some(answer) = self.backend.handle_ask(now, ask, &self.inboxes.later) {
+                        self.engine.handle_answer(now, answer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Now, flow: Flow, bytes: Bytes, transaction: Option<ClientTransactionId>) {
+        let on_failure = transaction.map(|transaction| (self.index, transaction));
+        let sent = match flow.connection.map(driver_of).filter(|driver| *driver != self.index) {
+            Some(driver) => self.hand_over(driver, Parcel::Send { flow, bytes, on_failure }),
+            None => self.wires.send(now, flow, bytes, on_failure),
+        };
+        if !sent {
+            self.wires.failed.extend(transaction);
+        }
+    }
+
+    /// Puts a parcel into another shard's queue; a full one drops and counts it.
+    fn hand_over(&self, shard: usize, parcel: Parcel) -> bool {
+        let handed = self.shards.get(shard).is_some_and(|queue| queue.try_send(parcel).is_ok());
+        if !handed {
+            count(&self.wires.counters.shard_queue_full, 1);
+        }
+        handed
+    }
+
+    /// Sees to it that the alarm goes off no later than the engine's deadline.
+    fn set_alarm(&mut self) {
+        let Some(deadline) = self.engine.poll_timeout() else { return };
+        if self.alarm_at.is_none_or(|at| at > deadline) {
+            // It cannot fail with a valid descriptor and time.
+            let _ = self.alarm.set(deadline.saturating_duration_since(Instant::now()));
+            self.alarm_at = Some(deadline);
+        }
+    }
+}
+
+/// Whether a datagram only keeps a NAT's door open: empty, line ends (RFC 5626 section 4.4.1 over UDP, as phones do it) or NULs.
+fn is_keep_alive(bytes: &[u8]) -> bool {
+    bytes.len() <= 8 && bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}

@@ -1,0 +1,166 @@
+use crate::counters::{Counters, Totals};
+use crate::driver::{Driver, DriverParts, shard_queues};
+use crate::listen::open;
+use crate::tap::Tap;
+use crate::{Backend, Engine, ListenConfig, ListenError, LocalAddress, StreamLimits};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::oneshot;
+
+/// Threads that one driver may keep busy with lookups of names.
+const LOOKUP_THREADS_MAX: usize = 8;
+
+/// Tells which shard a message belongs to; what it returns is taken modulo the number of drivers.
+pub type Owner = Arc<dyn Fn(&[u8]) -> usize + Send + Sync>;
+
+/// How to serve.
+#[derive(Clone)]
+pub struct ServeConfig {
+    /// The name of the threads.
+    pub name: &'static str,
+    /// Where to listen.
+    pub listen: ListenConfig,
+    /// Drivers, and thus shards: one per core, at least 1.
+    pub drivers: usize,
+    /// Which shard a message belongs to. Without it (or with one driver) it belongs to the driver it came to.
+    pub owner: Option<Owner>,
+    /// Limits on streams.
+    pub limits: StreamLimits,
+    /// Who watches.
+    pub tap: Option<Arc<dyn Tap>>,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        let limits = StreamLimits::default();
+        ServeConfig { name: "driver", listen: ListenConfig::default(), drivers: 1, owner: None, limits, tap: None }
+    }
+}
+
+/// Drivers that run. Dropped, it stops them, too.
+#[derive(Debug)]
+pub struct Serving {
+    addresses: Vec<LocalAddress>,
+    counters: Vec<Arc<Counters>>,
+    drivers: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+/// Opens the sockets and starts a driver for each shard with the engine and the backend that `make` builds for it, on its own thread;
+/// it is told the shard's number and the addresses that are listened on. All sockets are open when this returns.
+pub fn serve_engines<E, B>(
+    config: ServeConfig,
+    make: impl Fn(usize, &[LocalAddress]) -> (E, B) + Send + Sync + 'static,
+) -> Result<Serving, ListenError>
+where
+    E: Engine + 'static,
+    B: Backend<E> + 'static,
+{
+    let drivers = config.drivers.max(1);
+    let (sockets, addresses) = open(&config.listen, drivers)?;
+    let (shards, inboxes) = shard_queues(drivers);
+    let shards: Arc<[_]> = shards.into();
+    let make = Arc::new(make);
+    let mut serving = Serving { addresses, counters: Vec::new(), drivers: Vec::new() };
+    for (index, (sockets, inboxes)) in sockets.into_iter().zip(inboxes).enumerate() {
+        let (stop_sender, stop) = oneshot::channel();
+        let counters = Arc::<Counters>::default();
+        let parts = DriverParts {
+            index,
+            sockets,
+            limits: config.limits,
+            shards: shards.clone(),
+            inboxes,
+            owner: config.owner.clone().filter(|_| drivers > 1),
+            tap: config.tap.clone(),
+            counters: counters.clone(),
+            stop,
+        };
+        let (make, addresses) = (make.clone(), serving.addresses.clone());
+        let (started_sender, started) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name(format!("{}-{index}", config.name)).spawn(move || {
+            run(parts, || make(index, &addresses), &started_sender);
+        });
+        serving.counters.push(counters);
+        serving.drivers.push((stop_sender, thread.map_err(ListenError::Start)?));
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(ListenError::Start(error)),
+            Err(_) => return Err(ListenError::Start(io::Error::other("its engine could not be made"))),
+        }
+    }
+    Ok(serving)
+}
+
+/// The life of a driver's thread.
+fn run<E: Engine + 'static, B: Backend<E> + 'static>(
+    parts: DriverParts<E::Answer>,
+    make: impl FnOnce() -> (E, B),
+    started: &std::sync::mpsc::Sender<io::Result<()>>,
+) {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(LOOKUP_THREADS_MAX)
+        .build_local(LocalOptions::default());
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let (engine, backend) = make();
+        match Driver::new(parts, engine, backend) {
+            Ok(driver) => {
+                let _ = started.send(Ok(()));
+                driver.run().await;
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+            }
+        }
+    });
+    // A lookup may hang for many seconds; nobody waits for its result any more.
+    runtime.shutdown_background();
+}
+
+impl Serving {
+    /// What is listened on, in the order of the configuration, UDP first.
+    pub fn local_addresses(&self) -> &[LocalAddress] {
+        &self.addresses
+    }
+
+    /// What the drivers have counted together.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.counters.iter().for_each(|counters| totals.add(counters));
+        totals
+    }
+
+    /// Whether all drivers run. One that does not has panicked, and its share of the calls is lost.
+    pub fn is_whole(&self) -> bool {
+        self.drivers.iter().all(|(_, thread)| !thread.is_finished())
+    }
+
+    /// Stops the drivers: each ends its turn, sends what it has, and closes its sockets. Returns when all have.
+    pub fn stop(mut self) {
+        self.stop_all();
+    }
+
+    fn stop_all(&mut self) {
+        let (stops, threads): (Vec<_>, Vec<_>) = self.drivers.drain(..).unzip();
+        for stop in stops {
+            let _ = stop.send(()); // one that has ended already hears nothing
+        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}

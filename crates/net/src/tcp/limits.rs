@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+/// Connections that one driver holds, accepted and opened ones together; the next is refused.
+pub const CONNECTIONS_MAX: usize = 8192;
+
+/// Connections that one driver holds from one address (a whole office may sit behind one); the next is refused.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+
+/// Messages that may wait to be written to one connection. A peer that lets more pile up is not reading, and is cut.
+pub const CONNECTION_QUEUE_MAX: usize = 256;
+
+/// Seconds in which a message that has begun must be whole; a peer that drips is cut.
+pub const STREAM_MESSAGE_S_MAX: u64 = 20;
+
+/// Seconds in which an accepted connection must bring its first message.
+pub const STREAM_FIRST_MESSAGE_S_MAX: u64 = 60;
+
+/// Seconds that a connection may be silent: longer than the longest registration, for a phone is reached over the connection it
+/// registered on. Dead peers are found earlier, by TCP's keep-alive.
+pub const STREAM_IDLE_S_MAX: u64 = 7500;
+
+/// Seconds that a connection may take to be opened: less than the 32 s of a SIP transaction, so that another way can be tried.
+pub const STREAM_CONNECT_S_MAX: u64 = 5;
+
+/// Seconds in which the peer must accept something of what we write.
+pub const STREAM_WRITE_S_MAX: u64 = 20;
+
+/// What a stream may take of us. The default is made of the constants of this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// [`CONNECTIONS_MAX`]
+    pub connections: usize,
+    /// [`CONNECTIONS_PER_ADDRESS_MAX`]
+    pub connections_per_address: usize,
+    /// [`STREAM_MESSAGE_S_MAX`]
+    pub message: Duration,
+    /// [`STREAM_FIRST_MESSAGE_S_MAX`]
+    pub first_message: Duration,
+    /// [`STREAM_IDLE_S_MAX`]
+    pub idle: Duration,
+    /// [`STREAM_CONNECT_S_MAX`]
+    pub connect: Duration,
+    /// [`STREAM_WRITE_S_MAX`]
+    pub write: Duration,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        StreamLimits {
+            connections: CONNECTIONS_MAX,
+            connections_per_address: CONNECTIONS_PER_ADDRESS_MAX,
+            message: Duration::from_secs(STREAM_MESSAGE_S_MAX),
+            first_message: Duration::from_secs(STREAM_FIRST_MESSAGE_S_MAX),
+            idle: Duration::from_secs(STREAM_IDLE_S_MAX),
+            connect: Duration::from_secs(STREAM_CONNECT_S_MAX),
+            write: Duration::from_secs(STREAM_WRITE_S_MAX),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+use super::StreamEvent;
+use std::net::TcpListener;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long to leave connections waiting when the process has no descriptor left for them.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Accepts connections for as long as the driver takes them.
+pub(crate) async fn accept_all(listener: TcpListener, events: mpsc::Sender<StreamEvent>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                if events.send(StreamEvent::Accepted { stream, remote }).await.is_err() {
+                    return;
+                }
+            }
+            // Of the errors of accept, some are the new connection's (it was reset meanwhile) and some are want of descriptors or
+            // memory; trying at once would only help the first, and spin in the others.
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
+        }
+    }
+}
