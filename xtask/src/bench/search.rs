@@ -10,6 +10,8 @@ const FAILED_SHARE_MAX: f64 = 0.001;
 const SETUP_MS_P99_MAX: f64 = 20.0;
 /// .. and the load really offered this share of the rate.
 const OFFERED_SHARE_MIN: f64 = 0.97;
+/// Beyond this share of its core the load may be what gives out.
+const LOAD_SHARE_MAX: f64 = 0.85;
 const FIRST_RATE: u32 = 1000;
 /// Nobody bears more than the load can offer.
 const LAST_RATE: u32 = 64_000;
@@ -39,13 +41,14 @@ impl Bench {
         for _ in 0..2 {
             let _server = self.start(rival)?;
             let run = self.load(work, rate, self.plan.probe)?;
-            let offered = run.total as f64 / f64::from(rate) / run.seconds.max(0.001);
-            let slack = self.plan.probe.as_secs_f64() / (self.plan.probe.as_secs_f64() + 0.5);
             if run.failed_share() <= FAILED_SHARE_MAX
                 && run.setup_ms_p99 <= SETUP_MS_P99_MAX
-                && offered >= OFFERED_SHARE_MIN * slack
+                && run.rate_achieved >= OFFERED_SHARE_MIN * f64::from(rate)
             {
                 return Ok(true);
+            }
+            if run.load_share > LOAD_SHARE_MAX {
+                println!("at {rate}/s the load itself is busy: {:.0} % of its core", run.load_share * 100.0);
             }
         }
         Ok(false)
