@@ -1,4 +1,4 @@
-use sip_message::{Message, Transport};
+use sip_message::{Message, Transport, Via};
 use std::net::SocketAddr;
 
 /// A connection of the shell's, by number; numbers are never used twice.
@@ -35,10 +35,14 @@ pub struct Packet {
 /// asks for that with `rport`, else the port of the Via's sent-by, or 5060. `maddr` is not obeyed: it would let a
 /// stranger aim our responses at anybody.
 pub fn stateless_reply_flow(flow: Flow, request: &Message) -> Flow {
+    request.top_via().map_or(flow, |via| reply_flow(flow, &via))
+}
+
+/// The same, for a top Via that has been parsed already.
+pub(crate) fn reply_flow(flow: Flow, via: &Via<'_>) -> Flow {
     if flow.transport.reliable() {
         return flow;
     }
-    let Ok(via) = request.top_via() else { return flow };
     let port = match (via.rport(), via.port) {
         (Some(_), _) | (None, Some(0)) => flow.remote.port(),
         (None, Some(port)) => port,

@@ -1,5 +1,6 @@
 use crate::branch::{ClientTransactionId, Mint};
 use crate::client::Clients;
+use crate::flow::reply_flow;
 use crate::key::TransactionKey;
 use crate::server::{ServerTransactionId, Servers};
 use crate::store::Handle;
@@ -106,9 +107,13 @@ impl TransactionLayer {
             (None, _) if self.servers.len() >= self.shared.transactions_max => self.refuse(&packet, 503, None),
             (None, Method::Cancel) => {
                 let cancels = self.servers.find(TransactionKey::of_cancelled(&self.request_key, message, &via));
-                self.servers.start(&mut self.shared, now, key, packet, cancels);
+                let reply_flow = reply_flow(packet.flow, &via);
+                self.servers.start(&mut self.shared, now, key, reply_flow, packet, cancels);
             }
-            (None, _) => self.servers.start(&mut self.shared, now, key, packet, None),
+            (None, _) => {
+                let reply_flow = reply_flow(packet.flow, &via);
+                self.servers.start(&mut self.shared, now, key, reply_flow, packet, None);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::key::TransactionKey;
 use crate::layer::{Deadline, Shared};
 use crate::store::{Handle, Key, Store};
 use crate::timer::Timer;
-use crate::{Event, Flow, Packet, invite_server, non_invite_server, stateless_reply_flow};
+use crate::{Event, Flow, Packet, invite_server, non_invite_server};
 use bytes::Bytes;
 use sip_message::{Builder, Message, Method};
 use std::time::Instant;
@@ -93,12 +93,13 @@ impl Servers {
         self.records.get(id.0)?.1.request.as_deref()
     }
 
-    /// Starts a transaction with `packet`, of which there is none with this key. `cancels` is for a CANCEL.
+    /// Starts a transaction with `packet`, whose responses go to `reply_flow`; there is none with this key. `cancels` is for a CANCEL.
     pub(crate) fn start(
         &mut self,
         shared: &mut Shared,
         now: Instant,
         key: TransactionKey,
+        reply_flow: Flow,
         packet: Packet,
         cancels: Option<ServerTransactionId>,
     ) {
@@ -107,9 +108,8 @@ impl Servers {
             Method::Invite => (State::Invite(invite_server::START.0), invite_server::START.1),
             _ => (State::NonInvite(non_invite_server::START.0), non_invite_server::START.1),
         };
-        let flow = stateless_reply_flow(packet.flow, &packet.message);
         let request = Some(Box::new(packet.clone()));
-        let handle = self.records.insert(key, Record { state, flow, request, response: Bytes::new() });
+        let handle = self.records.insert(key, Record { state, flow: reply_flow, request, response: Bytes::new() });
         let id = ServerTransactionId(handle);
         let event = match method {
             Method::Cancel => Event::Cancel { id, cancels, packet },

@@ -182,9 +182,14 @@ fn an_ack_without_unique_branch_matches_by_the_to_tag_of_the_response() {
         let mut layer = layer();
         let id = receive(&mut layer, now, &text("INVITE", "sip:c@d", via, "", "1 INVITE")).expect("new");
         answer(&mut layer, now, id, status);
-        let ack = text("ACK", "sip:c@d", via, tag, "1 ACK");
-        layer.handle_packet(now, packet(parse(Bytes::from(ack))));
-        matches!(layer.poll_output(), Some(Output::Event(Event::Ack { .. })))
+        let ack = packet(parse(Bytes::from(text("ACK", "sip:c@d", via, tag, "1 ACK"))));
+        let mut goes_up = || {
+            layer.handle_packet(now, ack.clone());
+            matches!(layer.poll_output(), Some(Output::Event(Event::Ack { .. })))
+        };
+        let (first, repeated) = (goes_up(), goes_up());
+        assert_eq!(first, repeated, "an ACK and its retransmission fare alike");
+        first
     };
     assert!(!acks(486, ";tag=b"), "absorbed: it is for our refusal");
     assert!(acks(486, ";tag=other"), "for a 2xx that somebody else let through");
@@ -319,4 +324,56 @@ fn the_request_is_kept_until_its_final_response() {
     layer.handle_timeout(now + Duration::from_secs(64));
     drain(&mut layer);
     assert!(layer.is_empty());
+}
+
+/// A million transactions wait out their last timer: they hold nothing that will not be sent again.
+#[test]
+fn bytes_are_let_go_when_nothing_will_repeat_them() {
+    let (mut layer, now) = (layer(), Now::read_clocks());
+    for (method, status, kept) in
+        [("INVITE", 180, true), ("INVITE", 200, false), ("INVITE", 404, false), ("BYE", 404, false)]
+    {
+        let branch = layer.mint_branch();
+        let bytes = request(method, &format!("SIP/2.0/UDP 192.0.2.1;branch={branch}"));
+        layer.send_request(now, &branch, flow(UDP), Method::from_bytes(method.as_bytes()), bytes.clone());
+        let sent = sent(layer.poll_output());
+        let response = Builder::reply(&sent, status, flow(UDP).local).to_tag("b").finish();
+        drop(sent);
+        layer.handle_packet(now, packet(parse(response.clone())));
+        drain(&mut layer);
+        assert_eq!((bytes.is_unique(), response.is_unique()), (!kept, true), "{method} answered with {status}");
+    }
+    for (method, status, kept) in
+        [("INVITE", 180, true), ("INVITE", 200, false), ("INVITE", 404, true), ("BYE", 200, true), ("BYE", 408, false)]
+    {
+        let via = format!("SIP/2.0/UDP h;branch=z9hG4bK{method}{status}");
+        let bytes = Bytes::from(text(method, "sip:c@d", &via, "", &format!("1 {method}")));
+        layer.handle_packet(now, packet(parse(bytes.clone())));
+        let id = drain(&mut layer).into_iter().find_map(|output| match output {
+            Output::Event(Event::Request { id, .. }) => Some(id),
+            _ => None,
+        });
+        let response = Bytes::from(b"SIP/2.0 and so on".to_vec());
+        layer.respond(now, id.expect("new"), status, response.clone());
+        drain(&mut layer);
+        assert_eq!(bytes.is_unique(), status >= 200, "the {method} answered with {status}");
+        assert_eq!(response.is_unique(), !kept, "the {status} to {method}");
+    }
+}
+
+/// What the TU sends should be SIP; when it is not, there is no ACK to make of it, and nothing else goes wrong.
+#[test]
+fn an_invite_that_is_no_sip_is_not_acknowledged() {
+    let (mut layer, now) = (layer(), Now::read_clocks());
+    let branch = layer.mint_branch();
+    layer.send_request(now, &branch, flow(UDP), Method::Invite, Bytes::from_static(b"hello"));
+    layer.poll_output();
+    let via = format!("SIP/2.0/UDP 192.0.2.1;branch={branch}");
+    let answered = |layer: &mut TransactionLayer, status| {
+        let bytes = Builder::reply(&parse(request("INVITE", &via)), status, flow(UDP).local).finish();
+        layer.handle_packet(now, packet(parse(bytes)));
+        drain(layer).iter().filter(|output| matches!(output, Output::Send { .. })).count()
+    };
+    layer.cancel_client(now, branch.id());
+    assert_eq!([180, 486, 486].map(|status| answered(&mut layer, status)), [0, 0, 0]);
 }
