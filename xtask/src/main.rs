@@ -12,6 +12,7 @@ mod process;
 mod test;
 mod tidy;
 mod tone;
+mod usage;
 
 use std::process::ExitCode;
 

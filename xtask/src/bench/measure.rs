@@ -1,7 +1,6 @@
 //! One run of the load against one server: how many succeeded, how fast, and what they cost the server.
 
 use std::fmt;
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,7 +8,8 @@ use serde_json::Value;
 
 use super::{Bench, LOAD_CORE, Rival, Work};
 use crate::peers::{PASSWORD, USERS, ringback};
-use crate::process::{Process, tail};
+use crate::process::tail;
+use crate::usage::{cpu_us, memory_kb};
 
 /// For how long a call is held.
 const HOLD_MS: u32 = 100;
@@ -96,46 +96,4 @@ impl Bench {
             load_share: number("load_cpu_seconds")? / number("seconds")?.max(0.001),
         })
     }
-}
-
-/// User and system time so far of all processes in the server's group, in microseconds.
-fn cpu_us(server: &Process) -> Result<u64> {
-    let mut ticks = 0;
-    for process in processes(server)? {
-        ticks += process.ticks;
-    }
-    // Linux reports in hundredths of a second whatever the kernel's own clock (USER_HZ).
-    Ok(ticks * 10_000)
-}
-
-/// Memory of all processes in the server's group; shared pages are divided among those that share them.
-fn memory_kb(server: &Process) -> Result<u64> {
-    let mut total = 0;
-    for process in processes(server)? {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id)).unwrap_or_default();
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-        total += line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
-    }
-    Ok(total)
-}
-
-struct Listed {
-    id: u32,
-    ticks: u64,
-}
-
-/// Every process of the group, from /proc/ID/stat (proc(5): after the name in brackets, state is field 3, the group 5, utime 14, stime 15).
-fn processes(server: &Process) -> Result<Vec<Listed>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let Some((_, rest)) = stat.rsplit_once(')') else { continue };
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        if field(5) == u64::from(server.group()) {
-            found.push(Listed { id, ticks: field(14) + field(15) });
-        }
-    }
-    Ok(found)
 }

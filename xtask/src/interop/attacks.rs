@@ -1,20 +1,29 @@
 //! Bad input over real sockets: it is answered with what is wrong, or cut, and the exchange goes on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Needs, Row, World};
+use crate::cargo;
 use crate::peers::raw;
+use crate::process::{Process, tail};
+use crate::usage::memory_kb;
 
 pub(super) const SCENARIOS: &[Row] = &[
     ("malformed_request_gets_a_telling_400", Needs::Ringback, malformed_request),
     ("noise_gets_no_answer_and_does_no_harm", Needs::Ringback, noise),
+    ("torture_messages_do_no_harm", Needs::Ringback, torture),
     ("oversized_tcp_message_is_cut", Needs::Ringback, oversized_message),
     ("endless_tcp_header_is_cut", Needs::Ringback, endless_header),
     ("slow_tcp_stream_is_cut", Needs::Ringback, slow_stream),
 ];
 
+/// The most that fits into a UDP datagram over IPv4.
+const DATAGRAM_BYTES_MAX: usize = 65_507;
+/// No attack may make the exchange hold more than this.
+const MEMORY_MB_MAX: u64 = 256;
 /// A sender that gives one byte at a time is borne no longer than this.
 const SLOW_SECONDS_MAX: u64 = 75;
 
@@ -58,25 +67,85 @@ fn noise(world: &World) -> Result<()> {
     still_serves_from(world, 3)
 }
 
+/// Other people's torture messages when they are there (`RINGBACK_CORPUS` or `../shared/corpus`), our own seeds always. After each
+/// one the exchange still answers.
+fn torture(world: &World) -> Result<()> {
+    let mut exchange = world.start_exchange()?;
+    let messages = torture_messages(world)?;
+    let (attacker, to) = (std::net::UdpSocket::bind((world.scope.ip(3), 5060))?, world.exchange_ip());
+    for (number, (name, message)) in messages.iter().enumerate() {
+        attacker.send_to(message, (to.as_str(), 5060)).with_context(|| format!("sending {name}"))?;
+        let request = options(&to, &world.scope.ip(2), &format!("{} OPTIONS", number + 1), "")
+            .replace("z9hG4bK-x", &format!("z9hG4bK-{number}"));
+        let answer = raw::udp_exchange(&world.scope.ip(2), &to, request.as_bytes());
+        let answer = answer.with_context(|| format!("after {name}\n{}", tail(&exchange.output())))?;
+        ensure!(answer.starts_with("SIP/2.0 200 "), "after {name}, OPTIONS got {answer}");
+    }
+    ensure!(exchange.running()?, "the exchange ended");
+    println!("  ({} torture messages)", messages.len());
+    small(&exchange)
+}
+
+/// Names and bytes of the messages, each of which fits into a datagram.
+fn torture_messages(world: &World) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut folders = vec![cargo::root().join("fuzz/seeds/parse")];
+    let corpus = std::env::var_os("RINGBACK_CORPUS").map(PathBuf::from);
+    let torture = corpus.unwrap_or_else(|| cargo::root().join("../shared/corpus")).join("sip-torture");
+    if torture.is_dir() {
+        let unpack = std::process::Command::new("tar")
+            .arg("xJf")
+            .arg(torture.join("protos-c07-sample.tar.xz"))
+            .current_dir(world.scope.dir())
+            .status();
+        if unpack.is_ok_and(|status| status.success()) {
+            folders.push(world.scope.dir().join("protos-c07-sample"));
+        }
+        folders.push(torture);
+    }
+    let mut messages = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_none_or(|extension| extension == "dat") {
+                let mut bytes = std::fs::read(&path)?;
+                bytes.truncate(DATAGRAM_BYTES_MAX);
+                messages.push((path.display().to_string(), bytes));
+            }
+        }
+    }
+    messages.sort();
+    Ok(messages)
+}
+
+/// The exchange's memory is within bounds.
+fn small(exchange: &Process) -> Result<()> {
+    let memory_mb = memory_kb(exchange)? / 1024;
+    ensure!(memory_mb < MEMORY_MB_MAX, "the exchange holds {memory_mb} MB");
+    Ok(())
+}
+
 fn oversized_message(world: &World) -> Result<()> {
     let _exchange = world.start_exchange()?;
     let head =
         options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "").replace("Length: 0", "Length: 999999999");
-    cut(world, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
+    cut(world, &exchange, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
 }
 
 fn endless_header(world: &World) -> Result<()> {
-    let _exchange = world.start_exchange()?;
+    let exchange = world.start_exchange()?;
     let head = options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "X-Long: ")
         .replace("Content-Length: 0\r\n\r\n", "");
-    cut(world, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
+    cut(world, &exchange, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
 }
 
 /// The stream ends before the exchange has taken `bytes_max`, and others are served meanwhile and after.
-fn cut(world: &World, head: &[u8], piece: &[u8], bytes_max: usize) -> Result<()> {
+fn cut(world: &World, exchange: &Process, head: &[u8], piece: &[u8], bytes_max: usize) -> Result<()> {
     let within = Duration::from_secs(30);
     let written = raw::tcp_write_until_cut(&world.exchange_ip(), head, piece, Duration::ZERO, within)?;
     ensure!(written < bytes_max, "the exchange took {written} bytes of one message");
+    small(exchange)?;
     still_serves(world)
 }
 

@@ -4,6 +4,7 @@
 mod attacks;
 mod calls;
 mod exchange;
+mod forking;
 mod operator;
 mod phone;
 
@@ -113,11 +114,18 @@ pub(crate) fn run_against_ringback() -> Result<Tally> {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    [calls::SCENARIOS, exchange::SCENARIOS, phone::SCENARIOS, attacks::SCENARIOS, operator::SCENARIOS]
-        .into_iter()
-        .flatten()
-        .map(|&(name, needs, run)| Scenario { name, needs, run })
-        .collect()
+    [
+        calls::SCENARIOS,
+        exchange::SCENARIOS,
+        forking::SCENARIOS,
+        phone::SCENARIOS,
+        attacks::SCENARIOS,
+        operator::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|&(name, needs, run)| Scenario { name, needs, run })
+    .collect()
 }
 
 /// How scenarios are listed: name, needs, and what is done.

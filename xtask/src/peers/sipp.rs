@@ -25,7 +25,7 @@ pub(crate) fn command(name: &str, ip: &str) -> Command {
 pub(crate) fn start_callee(scope: &Scope, scenario_name: &str, ip: &str, arguments: &[&str]) -> Result<Process> {
     let mut command = command(scenario_name, ip);
     command.args(arguments);
-    let process = scope.start("callee", &command)?;
+    let process = scope.start(&format!("{scenario_name}-{ip}"), &command)?;
     wait_udp_bound(ip, 5060)?;
     Ok(process)
 }
@@ -39,7 +39,20 @@ pub(crate) fn register(
     ip: &str,
     contact: &str,
 ) -> Result<Outcome> {
-    let row = format!("SEQUENTIAL\n{user};[authentication username={user} password={password}];{contact};\n");
+    register_with_q(scope, exchange, user, password, ip, contact, "1.0")
+}
+
+/// The same with a preference for this contact (RFC 3261 section 20.10).
+pub(crate) fn register_with_q(
+    scope: &Scope,
+    exchange: &str,
+    user: &str,
+    password: &str,
+    ip: &str,
+    contact: &str,
+    q: &str,
+) -> Result<Outcome> {
+    let row = format!("SEQUENTIAL\n{user};[authentication username={user} password={password}];{contact};{q};\n");
     let csv = scope.write(&format!("register-{user}.csv"), row)?;
     let mut command = command("register", ip);
     command.arg(format!("{exchange}:5060")).arg("-inf").arg(csv).args(["-m", "1"]);
