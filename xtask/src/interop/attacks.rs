@@ -127,7 +127,7 @@ fn small(exchange: &Process) -> Result<()> {
 }
 
 fn oversized_message(world: &World) -> Result<()> {
-    let _exchange = world.start_exchange()?;
+    let exchange = world.start_exchange()?;
     let head =
         options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "").replace("Length: 0", "Length: 999999999");
     cut(world, &exchange, head.as_bytes(), &[b'x'; 65_536], 64 * 1024 * 1024)
