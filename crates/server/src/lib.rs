@@ -1,1 +1,23 @@
-//! A whole SIP exchange as one value
+//! A whole SIP exchange as one value: registrar, location queries, authentication and proxy over one transaction layer.
+//!
+//! What it does not do: it opens no socket, reads no clock and stores nothing. Packets and answers go in; packets and
+//! [`Ask`]s come out. Whoever drives it (sockets in `net`, a made-up network in `simnet`) needs to know nothing of SIP.
+//! Several of them, one a core, make one exchange: [`owner`] says which one a message belongs to.
+
+mod server;
+
+mod admission;
+mod config;
+mod domains;
+mod handle;
+mod owner;
+mod targets;
+
+pub use admission::CREDENTIALS_PENDING_MAX;
+pub use config::{Config, Keys};
+pub use domains::Domains;
+pub use handle::{Answer, Ask, Input, Output};
+pub use owner::owner;
+pub use server::Server;
+pub use sip_auth::{Algorithm, Secrets};
+pub use sip_registrar::AddressOfRecord;

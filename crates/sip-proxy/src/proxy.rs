@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 /// one gets 503.
 pub const CONTEXTS_MAX: usize = 1 << 20;
 
-/// ACKs that may wait for the address of their next hop at once; the next one is dropped, and its 2xx will come again.
-const ACKS_WAITING_MAX: usize = 10_000;
-
 /// How long a 2xx may be repeated (64*T1), and how often contexts are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(32);
 
@@ -49,9 +46,10 @@ pub enum Ask {
 
 /// What waits for the address of its next hop.
 #[derive(Debug)]
-enum Waiting {
-    Target { id: ServerTransactionId, uri: Option<String> },
-    Ack(Box<(Packet, Preprocessed)>),
+struct Waiting {
+    id: ServerTransactionId,
+    /// The Request-URI that the target gets.
+    uri: Option<String>,
 }
 
 /// The transaction-stateful proxy. It acts on the transaction layer that its parent owns and lends to each call.
@@ -62,7 +60,6 @@ pub struct Proxy {
     /// Which request a client transaction was made for.
     forwarded: Table<ClientTransactionId, ServerTransactionId>,
     resolving: Table<u64, Waiting>,
-    acks_waiting: usize,
     last_ticket: u64,
     /// When to look at a context again: timer C, and whether it may be forgotten.
     looks: Timers<ServerTransactionId>,
@@ -78,7 +75,6 @@ impl Proxy {
             contexts: Table::with_hasher(key),
             forwarded: Table::with_hasher(key),
             resolving: Table::with_hasher(key),
-            acks_waiting: 0,
             last_ticket: 0,
             looks: Timers::default(),
             asks: VecDeque::new(),
@@ -132,17 +128,12 @@ impl Proxy {
         }
     }
 
-    /// Forwards an ACK to a 2xx, which belongs to no transaction (RFC 3261 section 16.6 last paragraph: statelessly).
-    pub fn handle_ack(&mut self, layer: &mut TransactionLayer, packet: Packet, preprocessed: Preprocessed) {
-        if let Some(flow) = preprocessed.onward {
-            return self.send_ack(layer, &packet, &preprocessed, flow);
-        }
-        if self.acks_waiting >= ACKS_WAITING_MAX {
-            return;
-        }
-        let uri = preprocessed.next_route.clone().unwrap_or_else(|| packet.message.request_uri().to_owned());
-        self.acks_waiting += 1;
-        self.ask_resolve(uri, Waiting::Ack(Box::new((packet, preprocessed))));
+    /// Forwards an ACK to a 2xx, which belongs to no transaction. Only one that brings a token of ours goes on: for any other,
+    /// nobody has shown that the far end waits for it.
+    pub fn handle_ack(&mut self, layer: &mut TransactionLayer, packet: &Packet, preprocessed: &Preprocessed) {
+        let Some(flow) = preprocessed.onward else { return };
+        let branch = layer.mint_branch();
+        layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, None));
     }
 
     /// The answer to [`Ask::Targets`]: where the request goes, or the status that refuses it.
@@ -167,29 +158,17 @@ impl Proxy {
 
     /// The answer to [`Ask::Resolve`]: flows to try in this order, none when there is no such place.
     pub fn handle_resolved(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, flows: Vec<Flow>) {
-        match self.resolving.remove(&ticket) {
-            None => {}
-            Some(Waiting::Ack(ack)) => {
-                let (packet, preprocessed) = *ack;
-                self.acks_waiting -= 1;
-                if let Some(flow) = flows.first() {
-                    self.send_ack(layer, &packet, &preprocessed, *flow);
-                }
-            }
-            Some(Waiting::Target { id, uri }) => {
-                let Some(context) = self.contexts.get_mut(&id) else { return };
-                context.resolving -= 1;
-                if context.settled {
-                    return self.proceed(now, layer, id);
-                }
-                if flows.is_empty() {
-                    context.best.add(Candidate { status: 404, message: None });
-                    return self.proceed(now, layer, id);
-                }
-                let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
-                self.start_branch(now, layer, id, uri, stream_first(flows, length));
-            }
+        let Some(Waiting { id, uri }) = self.resolving.remove(&ticket) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        context.resolving -= 1;
+        if flows.is_empty() {
+            context.best.add(Candidate { status: 404, message: None });
         }
+        if context.settled || flows.is_empty() {
+            return self.proceed(now, layer, id);
+        }
+        let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
+        self.start_branch(now, layer, id, uri, stream_first(flows, length));
     }
 
     /// A response to a forwarded request (RFC 3261 section 16.7).
@@ -358,20 +337,11 @@ impl Proxy {
         layer.send_request(now, &branch, flow, method, bytes);
     }
 
-    fn send_ack(&self, layer: &mut TransactionLayer, packet: &Packet, preprocessed: &Preprocessed, flow: Flow) {
-        let branch = layer.mint_branch();
-        layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, None));
-    }
-
     fn resolve(&mut self, id: ServerTransactionId, target: Option<String>, uri: String) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         context.resolving += 1;
-        self.ask_resolve(uri, Waiting::Target { id, uri: target });
-    }
-
-    fn ask_resolve(&mut self, uri: String, waiting: Waiting) {
         self.last_ticket += 1;
-        self.resolving.insert(self.last_ticket, waiting);
+        self.resolving.insert(self.last_ticket, Waiting { id, uri: target });
         self.asks.push_back(Ask::Resolve { ticket: self.last_ticket, uri });
     }
 

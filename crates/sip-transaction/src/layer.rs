@@ -8,7 +8,7 @@ use crate::timer::{Lengths, Timer};
 use crate::{Branch, Event, Flow, Output, Packet, stateless_reply_flow};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng, Timers};
-use sip_message::{Builder, HeaderName, MAGIC_COOKIE, Method};
+use sip_message::{Builder, HeaderName, MAGIC_COOKIE, Message, Method};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -142,6 +142,16 @@ impl TransactionLayer {
             reply = reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
         }
         self.shared.send(stateless_reply_flow(packet.flow, request), reply.finish(), None);
+    }
+
+    /// Whether a request belongs to what is already under way: a retransmission, an ACK to a refusal of ours, a CANCEL whose
+    /// INVITE is here. Anything else would start something new.
+    pub fn recognises(&self, request: &Message) -> bool {
+        let Ok(via) = request.top_via() else { return false };
+        let known = |key| self.servers.find(key).is_some();
+        known(TransactionKey::of(&self.request_key, request, &via))
+            || request.method() == Method::Cancel
+                && known(TransactionKey::of_cancelled(&self.request_key, request, &via))
     }
 
     /// Lets every timer fire that is due.

@@ -1,0 +1,126 @@
+//! Who may do what: the questions that come before a request gets a transaction, so that a stranger's costs us nothing.
+
+use crate::Server;
+use crate::server::Purpose;
+use engine::Now;
+use sip_auth::{Claim, Kind, Secrets, Verdict};
+use sip_message::{Builder, HeaderName, Message, Method};
+use sip_proxy::{Preprocessed, preprocess, validate};
+use sip_transaction::{Packet, stateless_reply_flow};
+
+/// Requests that may wait for their sender's secrets at once; the next one gets 503.
+pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
+
+/// A request whose sender's secrets are being fetched.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    packet: Packet,
+    preprocessed: Preprocessed,
+    claim: Claim,
+    kind: Kind,
+}
+
+impl Server {
+    /// A request that starts something new: let it in, refuse it, or ask who sends it. Refusals and challenges leave nothing behind
+    /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
+    pub(crate) fn admit(&mut self, now: Now, packet: Packet) {
+        let request = &packet.message;
+        if let Err(refused) = validate(request) {
+            let unsupported = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420);
+            let mut reply = self.reply(&packet, refused.status());
+            if let Some(reason) = refused.reason() {
+                reply = reply.reason(reason);
+            }
+            if let Some(tags) = unsupported {
+                reply = reply.header(HeaderName::Unsupported, tags);
+            }
+            return self.reply_stateless(&packet, reply);
+        }
+        let local = packet.flow.local;
+        let preprocessed = preprocess(request, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
+        let Some(kind) = self.proof_wanted(&packet, &preprocessed) else {
+            return self.let_in(now, packet, preprocessed);
+        };
+        match self.authenticator.examine(now, request, kind) {
+            Verdict::Missing => self.challenge(now, &packet, kind, false),
+            Verdict::Stale => self.challenge(now, &packet, kind, true),
+            Verdict::Malformed(reason) => {
+                let reply = self.reply(&packet, 400).reason(reason);
+                self.reply_stateless(&packet, reply);
+            }
+            Verdict::Claims(_) if self.pending.len() >= CREDENTIALS_PENDING_MAX => {
+                let reply = self.reply(&packet, 503).header(HeaderName::RetryAfter, 10);
+                self.reply_stateless(&packet, reply);
+            }
+            Verdict::Claims(claim) => {
+                let user = claim.user().to_owned();
+                let ticket = self.ask_credentials(user);
+                self.pending.insert(ticket, Pending { packet, preprocessed, claim, kind });
+            }
+        }
+    }
+
+    /// The secrets of a user, or that there is no such user, for the request that waits for them.
+    pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
+        let Some(Pending { packet, preprocessed, claim, kind }) = self.pending.remove(&ticket) else { return };
+        let proved = self.authenticator.verify(now, &claim, secrets);
+        if proved && self.speaks_for(&packet, kind, claim.user()) {
+            return self.let_in(now, packet, preprocessed);
+        }
+        let reply = self.reply(&packet, 403);
+        self.reply_stateless(&packet, reply);
+    }
+
+    /// Which proof of identity a request needs: none inside a dialog that we let through, for a question to the exchange itself,
+    /// and for a call from elsewhere to a user of ours.
+    fn proof_wanted(&self, packet: &Packet, preprocessed: &Preprocessed) -> Option<Kind> {
+        if !self.config.auth_required || preprocessed.in_known_dialog() {
+            return None;
+        }
+        match self.purpose(&packet.message, packet.flow.local) {
+            Purpose::Register(_) => Some(Kind::Www),
+            Purpose::Exchange => None,
+            Purpose::User(_) if preprocessed.next_route.is_none() && !self.uses_our_name(packet) => None,
+            Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
+        }
+    }
+
+    fn uses_our_name(&self, packet: &Packet) -> bool {
+        let from = packet.message.from().ok().and_then(|from| from.uri_parsed().ok());
+        from.is_some_and(|uri| self.config.domains.contains(&uri, packet.flow.local))
+    }
+
+    /// Whether an authenticated user may send this: in their own name only.
+    fn speaks_for(&self, packet: &Packet, kind: Kind, user: &str) -> bool {
+        let address = if kind == Kind::Www { packet.message.to() } else { packet.message.from() };
+        let uri = address.ok().and_then(|address| address.uri_parsed().ok());
+        let ours = uri.filter(|uri| self.config.domains.contains(uri, packet.flow.local));
+        ours.and_then(|uri| self.config.domains.address_of_record(&uri)).is_some_and(|aor| aor.user() == user)
+    }
+
+    fn let_in(&mut self, now: Now, packet: Packet, preprocessed: Preprocessed) {
+        self.admitted = Some(preprocessed);
+        self.layer.handle_packet(now, packet);
+    }
+
+    fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {
+        let mut reply = self.reply(packet, kind.status());
+        for value in self.authenticator.challenge(now, stale) {
+            reply = reply.header(kind.challenge_field(), value);
+        }
+        self.reply_stateless(packet, reply);
+    }
+
+    /// A response of our own. Its To tag is the same for each retransmission of the request, without anything being remembered.
+    pub(crate) fn reply(&self, packet: &Packet, status: u16) -> Builder {
+        let request: &Message = &packet.message;
+        let tag = self.config.keys.tag.of(&[request.call_id().as_bytes(), request.from_tag().unwrap_or("").as_bytes()]);
+        Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{:016x}", tag as u64))
+    }
+
+    pub(crate) fn reply_stateless(&mut self, packet: &Packet, reply: Builder) {
+        if packet.message.method() != Method::Ack {
+            self.layer.send(stateless_reply_flow(packet.flow, &packet.message), reply.finish());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use sip_message::{BadValue, Host, Scheme, Uri};
+use sip_registrar::AddressOfRecord;
+use std::net::{IpAddr, SocketAddr};
+
+/// The names and addresses that an exchange is responsible for. All of them are aliases of the first: the same accounts and
+/// the same bindings, whichever of them a phone was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domains {
+    canonical: String,
+    names: Vec<String>,
+    addresses: Vec<IpAddr>,
+    ports: Vec<u16>,
+}
+
+impl Domains {
+    /// The domains `names` (names or literal addresses; the first is the canonical one, `localhost` when there is none), served on
+    /// `ports`.
+    pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>, ports: Vec<u16>) -> Result<Domains, BadValue> {
+        let mut domains = Domains { canonical: String::new(), names: Vec::new(), addresses: Vec::new(), ports };
+        for name in names {
+            let name = name.as_ref();
+            let host = match name.parse::<IpAddr>() {
+                Ok(IpAddr::V6(v6)) => Host::V6(v6),
+                _ => Host::parse(name)?,
+            };
+            if domains.canonical.is_empty() {
+                domains.canonical = host.to_string().to_ascii_lowercase();
+            }
+            match host.ip() {
+                Some(address) => domains.addresses.push(address.to_canonical()),
+                None => domains.names.push(name.trim_end_matches('.').to_ascii_lowercase()),
+            }
+        }
+        if domains.canonical.is_empty() {
+            domains.canonical = "localhost".to_owned();
+            domains.names.push("localhost".to_owned());
+        }
+        Ok(domains)
+    }
+
+    /// The domain that all others stand for.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    /// Whether a URI, seen in a request that came to our `local` address, names this exchange.
+    ///
+    /// The port counts: `sip:100@127.0.0.1:5070` is a phone on this machine, unless we listen there. A URI without a port
+    /// leaves it to the domain.
+    pub fn contains(&self, uri: &Uri<'_>, local: SocketAddr) -> bool {
+        let host = match uri.host {
+            Host::Name(name) => {
+                let name = name.trim_end_matches('.');
+                self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+            }
+            Host::V4(_) | Host::V6(_) => uri.host.ip().is_some_and(|ip| {
+                let ip = ip.to_canonical();
+                ip == local.ip().to_canonical() || self.addresses.contains(&ip)
+            }),
+        };
+        host && uri.port.is_none_or(|port| port == local.port() || self.ports.contains(&port))
+    }
+
+    /// The address-of-record that a URI of ours means: its user in the canonical domain. `None` for a URI without a user or with one
+    /// that cannot be.
+    pub fn address_of_record(&self, uri: &Uri<'_>) -> Option<AddressOfRecord> {
+        let user = match uri.scheme {
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => uri.user_unescaped(),
+            Scheme::Other(_) => return None,
+        };
+        // RFC 3261 section 19.1.6: a telephone number may carry parameters inside the user part; they name no other user.
+        let user = user.split(';').next().unwrap_or("");
+        if user.is_empty() {
+            return None;
+        }
+        AddressOfRecord::new(user, &self.canonical).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Domains;
+    use sip_message::Uri;
+
+    #[test]
+    fn what_is_ours() {
+        let domains = Domains::new(["Example.org", "10.0.0.1", "::1"], vec![5060, 5061]).expect("good names");
+        let local = "192.0.2.1:5070".parse().expect("an address");
+        for (uri, ours) in [
+            ("sip:a@example.ORG", true),
+            ("sip:a@example.org.:5061", true),
+            ("sip:a@example.org:5062", false),
+            ("sip:a@10.0.0.1", true),
+            ("sip:a@[::1]:5060", true),
+            ("sip:a@192.0.2.1", true),
+            ("sip:a@192.0.2.1:5070", true),
+            ("sip:a@192.0.2.1:5080", false),
+            ("sip:a@192.0.2.2", false),
+            ("sip:a@example.com", false),
+        ] {
+            assert_eq!(domains.contains(&Uri::parse(uri).expect("a URI"), local), ours, "{uri}");
+        }
+    }
+
+    #[test]
+    fn aliases_share_their_users() {
+        let domains = Domains::new(["example.org", "10.0.0.1"], vec![5060]).expect("good names");
+        for uri in
+            ["sip:bob@example.org", "sip:bob@10.0.0.1:5060;x=y", "sips:%62ob@example.org", "sip:bob;ext=2@example.org"]
+        {
+            let aor = domains.address_of_record(&Uri::parse(uri).expect("a URI"));
+            assert_eq!(aor.expect("a user").as_str(), "bob@example.org", "{uri}");
+        }
+        assert!(domains.address_of_record(&Uri::parse("sip:example.org").expect("a URI")).is_none());
+        assert_eq!(Domains::new([""; 0], vec![]).expect("empty").canonical(), "localhost");
+    }
+}

@@ -1,0 +1,289 @@
+use crate::admission::Pending;
+use crate::targets::targets;
+use crate::{Answer, Ask, Config, Input, Output};
+use bytes::Bytes;
+use engine::{Now, Rng, Table, TableKey};
+use sip_auth::Authenticator;
+use sip_message::{HeaderName, Host, Message, Method, Scheme, Uri};
+use sip_proxy::{Hop, Preprocessed, Proxy, Target, preprocess};
+use sip_registrar::{AddressOfRecord, Registrar};
+use sip_transaction::{Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// One shard of an exchange.
+///
+/// Each input is followed by [`poll_output`](Self::poll_output) until it says `None`, then by
+/// [`poll_timeout`](Self::poll_timeout).
+pub struct Server {
+    pub(crate) config: Config,
+    pub(crate) layer: TransactionLayer,
+    pub(crate) authenticator: Authenticator,
+    registrar: Registrar,
+    proxy: Proxy,
+    /// Requests that wait for their sender's secrets.
+    pub(crate) pending: Table<u64, Pending>,
+    /// REGISTERs that the registrar is at work on: its handle for each, and ours.
+    registering: Table<u64, ServerTransactionId>,
+    /// What was found out about the request that the layer is about to hand back.
+    pub(crate) admitted: Option<Preprocessed>,
+    last_ticket: u64,
+    asks: VecDeque<Ask>,
+    now: Now,
+}
+
+/// What a request is for, by its method and Request-URI.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// The registrar of this domain.
+    Register(Option<AddressOfRecord>),
+    /// The exchange itself.
+    Exchange,
+    /// A user of ours.
+    User(AddressOfRecord),
+    /// Some place that we are not responsible for.
+    Elsewhere,
+}
+
+/// Methods that the exchange itself answers.
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
+
+impl Server {
+    /// The shard number `shard` of an exchange, at the time `now`.
+    pub fn new(config: Config, shard: u16, now: Now, mut rng: Rng) -> Server {
+        let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
+        let proxy = sip_proxy::Config { record_route: config.record_route, mac: config.keys.route };
+        Server {
+            layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
+            authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
+            registrar: Registrar::new(config.registrar, rng.split()),
+            proxy: Proxy::new(proxy, rng.split()),
+            pending: Table::with_hasher(TableKey::new(&mut rng)),
+            registering: Table::with_hasher(TableKey::new(&mut rng)),
+            admitted: None,
+            last_ticket: 0,
+            asks: VecDeque::new(),
+            now,
+            config,
+        }
+    }
+
+    /// Takes what happened at `now`.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        self.now = now;
+        match input {
+            Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
+            Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
+            Input::ConnectionClosed(_) => {} // its bindings stay: the phone comes back, and its flow says where it was
+            Input::Answer(Answer::Credentials { ticket, secrets }) => {
+                self.handle_credentials(now, ticket, secrets.as_ref())
+            }
+            Input::Answer(Answer::Bindings { id, snapshot }) => {
+                self.proxy.handle_targets(now, &mut self.layer, id, targets(now, &snapshot));
+            }
+            Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
+            Input::Answer(Answer::Resolved { ticket, flows }) => {
+                self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
+            }
+        }
+    }
+
+    /// Lets every timer fire that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        self.layer.handle_timeout(now);
+        self.proxy.handle_timeout(now, &mut self.layer);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.layer.poll_timeout(), self.proxy.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do, `None` when there is nothing for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        loop {
+            if let Some(ask) = self.asks.pop_front() {
+                return Some(Output::Ask(ask));
+            }
+            match self.layer.poll_output() {
+                Some(sip_transaction::Output::Send { flow, bytes, transaction }) => {
+                    return Some(Output::Send { flow, bytes, transaction });
+                }
+                Some(sip_transaction::Output::Event(event)) => {
+                    self.handle_event(event);
+                    continue;
+                }
+                None => {}
+            }
+            match (self.proxy.poll_output(), self.registrar.poll_output()) {
+                (None, None) => return None,
+                (proxy, registrar) => {
+                    if let Some(ask) = proxy {
+                        self.handle_proxy_ask(ask);
+                    }
+                    if let Some(output) = registrar {
+                        self.handle_registrar_output(output);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Transactions and forwarded requests alive, for counters and tests.
+    pub fn len(&self) -> usize {
+        self.layer.len() + self.proxy.len() + self.pending.len() + self.registering.len()
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(malformed) => {
+                if let (Some(reply), Some(request)) = (malformed.reply(flow.remote), malformed.request()) {
+                    self.layer.send(stateless_reply_flow(flow, request), reply);
+                }
+                return;
+            }
+        };
+        let packet = Packet { flow, message };
+        let message = &packet.message;
+        if !message.is_request() || message.method() == Method::Ack || self.layer.recognises(message) {
+            self.layer.handle_packet(now, packet);
+        } else if message.method() == Method::Cancel {
+            let reply = self.reply(&packet, 481);
+            self.reply_stateless(&packet, reply);
+        } else {
+            self.admit(now, packet);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Request { id, packet } => {
+                let preprocessed = self.admitted.take();
+                self.handle_request(now, id, &packet, preprocessed);
+            }
+            Event::Ack { packet } => {
+                let local = packet.flow.local;
+                let domains = &self.config.domains;
+                let preprocessed =
+                    preprocess(&packet.message, &self.config.keys.route, |uri| domains.contains(uri, local));
+                self.proxy.handle_ack(&mut self.layer, &packet, &preprocessed);
+            }
+            Event::Cancel { id, cancels, packet } => {
+                let status = if cancels.is_some() { 200 } else { 481 };
+                let reply = self.reply(&packet, status).finish();
+                self.layer.respond(now, id, status, reply);
+                if let Some(invite) = cancels {
+                    self.proxy.handle_cancel(now, &mut self.layer, invite);
+                }
+            }
+            Event::Response { id, packet } => self.proxy.handle_response(now, &mut self.layer, id, packet),
+            Event::Timeout { id } => self.proxy.handle_client_timeout(now, &mut self.layer, id),
+            Event::SendFailed { id } => self.proxy.handle_send_failed(now, &mut self.layer, id),
+            Event::AckMissing { .. } | Event::StrayResponse { .. } => {}
+        }
+    }
+
+    fn handle_request(
+        &mut self,
+        now: Now,
+        id: ServerTransactionId,
+        packet: &Packet,
+        preprocessed: Option<Preprocessed>,
+    ) {
+        let Some(preprocessed) = preprocessed else { return };
+        let in_dialog = preprocessed.in_known_dialog() || preprocessed.next_route.is_some();
+        match self.purpose(&packet.message, packet.flow.local) {
+            _ if in_dialog => self.proxy.handle_request(now, &mut self.layer, id, preprocessed),
+            Purpose::Register(Some(aor)) => {
+                self.last_ticket += 1;
+                self.registering.insert(self.last_ticket, id);
+                self.registrar.handle_register(now, self.last_ticket, aor, &packet.message, packet.flow);
+            }
+            Purpose::Register(None) => self.respond(now, id, packet, 404),
+            Purpose::Exchange if packet.message.method() == Method::Options => {
+                let reply = self
+                    .reply(packet, 200)
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::Accept, "application/sdp");
+                self.layer.respond(now, id, 200, reply.finish());
+            }
+            Purpose::Exchange => self.respond(now, id, packet, 404),
+            Purpose::User(_) | Purpose::Elsewhere => self.proxy.handle_request(now, &mut self.layer, id, preprocessed),
+        }
+    }
+
+    fn respond(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, status: u16) {
+        let reply = self.reply(packet, status).finish();
+        self.layer.respond(now, id, status, reply);
+    }
+
+    pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
+        let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
+        let domains = &self.config.domains;
+        if uri.scheme != Scheme::Tel && !domains.contains(&uri, local) {
+            return Purpose::Elsewhere;
+        }
+        if request.method() == Method::Register {
+            let to = request.to().ok().and_then(|to| to.uri_parsed().ok()).filter(|to| domains.contains(to, local));
+            return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
+        }
+        domains.address_of_record(&uri).map_or(Purpose::Exchange, Purpose::User)
+    }
+
+    pub(crate) fn ask_credentials(&mut self, user: String) -> u64 {
+        self.last_ticket += 1;
+        self.asks.push_back(Ask::Credentials { ticket: self.last_ticket, user });
+        self.last_ticket
+    }
+
+    fn handle_proxy_ask(&mut self, ask: sip_proxy::Ask) {
+        match ask {
+            sip_proxy::Ask::Targets { id } => {
+                let Some(packet) = self.layer.request_of(id) else { return };
+                match self.purpose(&packet.message, packet.flow.local) {
+                    Purpose::User(aor) => self.asks.push_back(Ask::Bindings { id, aor }),
+                    _ => {
+                        let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
+                        self.proxy.handle_targets(self.now, &mut self.layer, id, Ok(vec![elsewhere]));
+                    }
+                }
+            }
+            sip_proxy::Ask::Resolve { ticket, uri } => match Uri::parse(&uri) {
+                Ok(uri) if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) => {
+                    let host = match uri.host {
+                        Host::Name(name) => name.to_owned(),
+                        Host::V4(v4) => v4.to_string(),
+                        Host::V6(v6) => v6.to_string(),
+                    };
+                    self.asks.push_back(Ask::Resolve { ticket, transport: uri.transport(), host, port: uri.port });
+                }
+                _ => self.proxy.handle_resolved(self.now, &mut self.layer, ticket, Vec::new()),
+            },
+        }
+    }
+
+    fn handle_registrar_output(&mut self, output: sip_registrar::Output) {
+        match output {
+            sip_registrar::Output::Ask(ask) => self.asks.push_back(Ask::Registrar(ask)),
+            sip_registrar::Output::Reply { id, status, reason, fields } => {
+                let Some(id) = self.registering.remove(&id) else { return };
+                let Some(packet) = self.layer.request_of(id) else { return };
+                let mut reply = self.reply(packet, status).reason(reason);
+                for (name, value) in fields {
+                    reply = reply.header(name, value);
+                }
+                self.layer.respond(self.now, id, status, reply.finish());
+            }
+        }
+    }
+}
