@@ -153,6 +153,15 @@ mod tests {
     }
 
     #[test]
+    fn forgetting_an_older_nonce_brings_no_newer_one_back() {
+        let mut counts = Counts::new(&mut Rng::from_u64(1), 2);
+        for made in [20, 10, 30, 31] {
+            assert!(counts.mark(nonce(made), 1), "{made}");
+        }
+        assert!(!counts.mark(nonce(20), 1), "forgotten before 10 was");
+    }
+
+    #[test]
     fn what_is_too_old_is_forgotten() {
         let mut counts = Counts::new(&mut Rng::from_u64(1), 100);
         for made in 10..20 {

@@ -94,7 +94,7 @@ impl Location {
             return Outcome::Stale;
         }
         let (before, after) = (record.map_or(0, |record| record.bindings.len()), change.bindings.len());
-        if after > before && self.bindings - before + after > self.bindings_max {
+        if self.bindings - before + after > self.bindings_max {
             return Outcome::Full;
         }
         self.put(change.aor, change.bindings);

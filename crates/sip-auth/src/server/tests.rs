@@ -1,5 +1,5 @@
 use super::{Authenticator, Claim, Config, PARAMETER_BYTES_MAX, Verdict};
-use crate::{Algorithm, Credentials, Kind, NonceUse, Secrets, answer};
+use crate::{Algorithm, Credentials, Kind, NonceUse, Password, Secrets, answer};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng};
 use sip_message::Message;
@@ -109,6 +109,18 @@ fn wrong_passwords_unknown_users_and_changed_requests_are_refused() {
     assert!(!world.server.verify(world.now, &claim, Some(&Secrets::new("100", "pbx.example", "right"))));
     assert_eq!(world.judge(&right.replace("nc=00000001", "nc=00000002")), "wrong");
     assert_eq!(world.judge(&right), "verified");
+}
+
+#[test]
+fn the_stand_in_for_unknown_users_lets_nobody_in() {
+    let mut world = World::default();
+    let fields = world.server.challenge(world.now, false);
+    let challenge = message("SIP/2.0 407 Prove it", &format!("Proxy-Authenticate: {}\r\n", fields[0]));
+    let password = Password::Hashed { realm: "pbx.example".to_owned(), secrets: world.server.nobody.clone() };
+    let credentials = Credentials { user: "999".to_owned(), password };
+    let (_, value) =
+        answer(&credentials, &challenge, "INVITE", URI, b"", &mut NonceUse::default(), &mut world.rng).unwrap();
+    assert_eq!(world.judge(&value), "wrong");
 }
 
 fn nonce_of(verdict: &Verdict) -> crate::nonce::Nonce {

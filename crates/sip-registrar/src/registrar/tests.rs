@@ -11,6 +11,8 @@ use sip_message::{HeaderName, Message, Transport};
 use sip_transaction::{ConnectionId, Flow};
 use std::time::{Duration, SystemTime};
 
+type Fields = Vec<(HeaderName, String)>;
+
 struct World {
     registrar: Registrar,
     location: Location,
@@ -26,7 +28,7 @@ impl World {
     }
 
     /// Answers what the registrar asks until it has nothing more to say: the answers to the requests.
-    fn settle(&mut self) -> Vec<(u64, u16, Vec<(HeaderName, String)>)> {
+    fn settle(&mut self) -> Vec<(u64, u16, Fields)> {
         let mut replies = Vec::new();
         while let Some(output) = self.registrar.poll_output() {
             match output {
@@ -47,7 +49,7 @@ impl World {
         }
     }
 
-    fn register(&mut self, request: &Message) -> (u16, Vec<(HeaderName, String)>) {
+    fn register(&mut self, request: &Message) -> (u16, Fields) {
         self.registrar.handle_register(self.now, 7, aor(), request, flow());
         let mut replies = self.settle();
         assert_eq!(replies.len(), 1, "one answer to each request");
@@ -256,6 +258,28 @@ fn what_a_binding_remembers() {
     assert_eq!((binding.call_id(), binding.cseq(), binding.q()), ("a", 3, 700));
     assert_eq!((binding.user_agent(), binding.path(), binding.flow()), ("phone v2", "<sip:p;lr>", flow()));
     assert_eq!(binding.expires_at(), world.now.wall + Duration::from_secs(3600));
+}
+
+#[test]
+fn what_changes_nothing_is_not_committed() {
+    for line in ["a#2", "a#2 <sip:1@h>;expires=0", "a#2 * | Expires: 0"] {
+        let mut world = World::new();
+        world.registrar.handle_register(world.now, 1, aor(), &request(line), flow());
+        let Some(Output::Ask(fetch)) = world.registrar.poll_output() else { panic!() };
+        let answer = world.answer(fetch);
+        world.registrar.handle_answer(world.now, answer);
+        assert!(matches!(world.registrar.poll_output(), Some(Output::Reply { status: 200, .. })), "{line}");
+    }
+}
+
+#[test]
+fn an_hour_is_never_too_brief() {
+    let mut world = World::new();
+    world.registrar.config.min_expires_s = 5000;
+    let (status, fields) = world.register(&request("a#1 <sip:1@h>;expires=3599"));
+    assert_eq!((status, fields), (423, vec![(HeaderName::MinExpires, "3600".to_owned())]));
+    assert_eq!(world.register(&request("a#2 <sip:1@h>;expires=3600")).0, 200);
+    assert_eq!(world.contacts(), ["<sip:1@h>;expires=3600"]);
 }
 
 #[test]

@@ -142,10 +142,10 @@ fn run(seed: u64) -> [u32; 7] {
 #[test]
 fn random_requests_end_as_the_rfc_reads() {
     let mut seen = [0; 7];
-    for seed in 0..100 {
+    for seed in 0..30 {
         for (all, one) in seen.iter_mut().zip(run(seed)) {
             *all += one;
         }
     }
-    assert!(seen.iter().all(|count| *count > 20), "every kind of end was met: {seen:?}");
+    assert!(seen.iter().all(|count| *count > 10), "every kind of end was met: {seen:?}");
 }
