@@ -14,7 +14,7 @@ use rtp::{Header, Received, SourceStats};
 pub const SOURCE_CANDIDATES_MAX: usize = 4;
 
 /// After so long without a packet, a source may be replaced by anybody who passes probation.
-const SILENT_AFTER: Duration = Duration::from_secs(1);
+const SILENT_AFTER: Duration = Duration::from_secs(5);
 
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,9 +222,11 @@ mod tests {
             assert_eq!(w.packet(20 + u64::from(n) * 20, 1, 7, 101 + n), Verdict::Play(101 + u32::from(n)));
         }
         assert_eq!(w.remote.send_to(), address(1));
-        // Silence for a second, and somebody else may speak.
-        assert_eq!(w.packet(4000, 66, 13, 1000), Verdict::Ignore);
-        assert_eq!(w.packet(4020, 66, 13, 1001), Verdict::PlayNew(1001));
+        w.packet(6900, 66, 13, 500);
+        assert_eq!(w.packet(6920, 66, 13, 501), Verdict::Ignore);
+        // Silence for five seconds, and somebody else may speak.
+        assert_eq!(w.packet(7001, 66, 13, 1000), Verdict::Ignore);
+        assert_eq!(w.packet(7021, 66, 13, 1001), Verdict::PlayNew(1001));
         assert_eq!(w.remote.send_to(), address(66));
         assert_eq!(w.remote.totals(), (102, 102));
     }
@@ -257,6 +259,16 @@ mod tests {
         }
         assert_eq!(w.packet(10_000, 1, 7, 1), Verdict::PlayNew(1));
         assert!(w.remote.candidates.is_empty());
+    }
+
+    #[test]
+    fn the_signalled_address_takes_over_from_who_came_first() {
+        let mut w = World::new();
+        w.packet(0, 66, 13, 1);
+        assert_eq!(w.packet(1, 66, 13, 2), Verdict::PlayNew(2));
+        assert_eq!(w.packet(20, 1, 7, 100), Verdict::Ignore);
+        assert_eq!(w.packet(40, 1, 7, 101), Verdict::PlayNew(101));
+        assert_eq!(w.packet(41, 66, 13, 3), Verdict::Ignore);
     }
 
     #[test]

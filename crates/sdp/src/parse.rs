@@ -34,7 +34,7 @@ pub enum Wrong {
     TooManyMedia,
     /// More than [`FORMATS_MAX`] formats.
     TooManyFormats,
-    /// Not `letter=value`.
+    /// Not `letter=value`, or with a carriage return or NUL inside.
     NotALine,
     /// A type letter that RFC 8866 does not know, or not at this place.
     UnknownType,
@@ -114,6 +114,9 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &str) -> Result<(), Wrong> {
         let (kind, value) = line.split_once('=').ok_or(Wrong::NotALine)?;
+        if value.contains(['\r', '\0']) {
+            return Err(Wrong::NotALine);
+        }
         let mut letters = kind.chars();
         let (Some(kind), None) = (letters.next(), letters.next()) else { return Err(Wrong::NotALine) };
         if !self.version_seen {

@@ -54,6 +54,9 @@ fn wrong_descriptions_name_the_line() {
         (format!("{start}s=-\nc=IN IP4\n"), 4, Wrong::Connection),
         (format!("{start}nonsense\n"), 3, Wrong::NotALine),
         (format!("{start}ab=c\n"), 3, Wrong::NotALine),
+        // What another reader might take for a line end, or for the end of all.
+        (format!("{start}a=x\rm=audio 9 RTP/AVP 0\n"), 3, Wrong::NotALine),
+        (format!("{start}a=x\0\n"), 3, Wrong::NotALine),
         (format!("{start}=c\n"), 3, Wrong::NotALine),
         (format!("{start}x=y\n"), 3, Wrong::UnknownType),
         (format!("{start}a=\n"), 3, Wrong::Attribute),
@@ -86,4 +89,37 @@ fn limits_are_exact() {
     let error = SessionDescription::parse(long(SDP_BYTES_MAX + 1).as_bytes()).unwrap_err();
     assert_eq!(error.wrong, Wrong::TooLong);
     assert_eq!(error.to_string(), "session description, line 1: the description is too long");
+}
+
+/// Descriptions with bytes changed, dropped and doubled at random: no panic, and what is read survives writing.
+#[test]
+fn damaged_descriptions_never_panic() {
+    let mut state = 88172645463325252u64;
+    let mut chance = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut read = 0;
+    for _ in 0..20_000 {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        for _ in 0..=chance(4) {
+            let at = chance(bytes.len());
+            match chance(4) {
+                0 => bytes[at] = chance(256) as u8,
+                1 => bytes[at] = b"=:/ \r\n09am"[chance(10)],
+                2 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, bytes[at]),
+            }
+        }
+        if let Ok(description) = SessionDescription::parse(&bytes) {
+            read += 1;
+            let again = SessionDescription::parse(description.to_string().as_bytes()).unwrap();
+            // Lines may have moved to where they belong; then they stay.
+            assert_eq!(again.to_string(), description.to_string());
+            assert_eq!((again.origin, again.media.len()), (description.origin, description.media.len()));
+        }
+    }
+    assert!(read > 1000, "{read} of them could still be read");
 }

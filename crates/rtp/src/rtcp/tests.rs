@@ -80,6 +80,10 @@ fn malformed_compounds_are_refused() {
     assert_eq!(changed(76, 0x41), RtcpError::Version);
     assert_eq!(changed(76, 0xa1), RtcpError::Padding);
     assert_eq!(changed(0, 0x83), RtcpError::Truncated);
+    let mut padded = good.clone();
+    (padded[76], padded[95]) = (0xa1, 4);
+    assert_eq!(Compound::parse(&padded).unwrap_err(), RtcpError::Padding, "only the last may be padded");
+    assert!(Compound::parse(&padded[..96]).is_ok());
     let mut long = good.clone();
     long.resize(COMPOUND_BYTES_MAX + 4, 0);
     assert_eq!(Compound::parse(&long).unwrap_err(), RtcpError::TooLong);

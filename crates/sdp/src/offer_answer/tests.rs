@@ -232,6 +232,12 @@ fn the_version_grows_with_changes_only_and_lines_keep_their_places() {
     assert_eq!(hold.media[1].telephone_event(8000), Some(96), "96 must go on meaning what it meant");
     assert_eq!(offer(&local, Some(&hold)), hold);
 
+    let mut removed = hold.clone();
+    removed.media[1].port = 0;
+    let answered = remote("IN IP4 198.51.100.2", "m=video 0 RTP/AVP 31|m=audio 4000 RTP/AVP 8");
+    assert_eq!(accept_answer(&removed, &answered).unwrap().audio, [], "a removed line stays removed");
+    assert_eq!(offer(&local, Some(&removed)).media.len(), 2, "the slot is used again");
+
     local.rtp.set_port(10002);
     let moved = offer(&local, Some(&hold));
     assert_eq!(moved.origin.version, 3);
