@@ -79,7 +79,7 @@ fn main() {
     let aor = server::AddressOfRecord::new("bob", "127.0.0.1").unwrap();
     let version = location.fetch(start, &aor).version;
     location.commit(sip_registrar::Change { aor, version, bindings: vec![binding].into() });
-    let mut world = World { server: Server::new(config, 0, start, rng), location, spent: Duration::ZERO, messages: 0 };
+    let mut world = World { server: Server::new(config, 0, rng), location, spent: Duration::ZERO, messages: 0 };
     let mut timers = Duration::ZERO;
     let sdp = "v=0\r\no=load 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
     for n in 0..CALLS {
@@ -96,7 +96,11 @@ fn main() {
             let mut text = format!("SIP/2.0 {status}\r\n");
             for field in request.all_fields() {
                 match field.name {
-                    HeaderName::Via | HeaderName::RecordRoute | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
+                    HeaderName::Via
+                    | HeaderName::RecordRoute
+                    | HeaderName::From
+                    | HeaderName::CallId
+                    | HeaderName::CSeq => {
                         text += &format!("{}: {}\r\n", field.name_text, field.value);
                     }
                     HeaderName::To => text += &format!("To: <sip:bob@127.0.0.1>;tag=t{n}\r\n"),

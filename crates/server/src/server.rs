@@ -14,8 +14,7 @@ use std::time::Instant;
 
 /// One shard of an exchange.
 ///
-/// Each input is followed by [`poll_output`](Self::poll_output) until it says `None`, then by
-/// [`poll_timeout`](Self::poll_timeout).
+/// Several inputs may go in before [`poll_output`](Self::poll_output) is asked for what came of them.
 pub struct Server {
     pub(crate) config: Config,
     pub(crate) layer: TransactionLayer,
@@ -29,8 +28,7 @@ pub struct Server {
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Preprocessed>,
     last_ticket: u64,
-    asks: VecDeque<Ask>,
-    now: Now,
+    outputs: VecDeque<Output>,
 }
 
 /// What a request is for, by its method and Request-URI.
@@ -51,8 +49,8 @@ const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
 
 impl Server {
-    /// The shard number `shard` of an exchange, at the time `now`.
-    pub fn new(config: Config, shard: u16, now: Now, mut rng: Rng) -> Server {
+    /// The shard number `shard` of an exchange.
+    pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
         let proxy = sip_proxy::Config { record_route: config.record_route, mac: config.keys.route };
         Server {
@@ -64,15 +62,13 @@ impl Server {
             registering: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             last_ticket: 0,
-            asks: VecDeque::new(),
-            now,
+            outputs: VecDeque::new(),
             config,
         }
     }
 
     /// Takes what happened at `now`.
     pub fn handle_input(&mut self, now: Now, input: Input) {
-        self.now = now;
         match input {
             Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
             Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
@@ -88,13 +84,14 @@ impl Server {
                 self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
             }
         }
+        self.settle(now);
     }
 
     /// Lets every timer fire that is due at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.now = now;
         self.layer.handle_timeout(now);
         self.proxy.handle_timeout(now, &mut self.layer);
+        self.settle(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
@@ -104,32 +101,7 @@ impl Server {
 
     /// The next thing to do, `None` when there is nothing for now.
     pub fn poll_output(&mut self) -> Option<Output> {
-        loop {
-            if let Some(ask) = self.asks.pop_front() {
-                return Some(Output::Ask(ask));
-            }
-            match self.layer.poll_output() {
-                Some(sip_transaction::Output::Send { flow, bytes, transaction }) => {
-                    return Some(Output::Send { flow, bytes, transaction });
-                }
-                Some(sip_transaction::Output::Event(event)) => {
-                    self.handle_event(event);
-                    continue;
-                }
-                None => {}
-            }
-            match (self.proxy.poll_output(), self.registrar.poll_output()) {
-                (None, None) => return None,
-                (proxy, registrar) => {
-                    if let Some(ask) = proxy {
-                        self.handle_proxy_ask(ask);
-                    }
-                    if let Some(output) = registrar {
-                        self.handle_registrar_output(output);
-                    }
-                }
-            }
-        }
+        self.outputs.pop_front()
     }
 
     /// Transactions and forwarded requests alive, for counters and tests.
@@ -140,6 +112,31 @@ impl Server {
     /// Whether nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Carries what one part says to the others, until none has anything more to say.
+    fn settle(&mut self, now: Now) {
+        loop {
+            while let Some(output) = self.layer.poll_output() {
+                match output {
+                    sip_transaction::Output::Send { flow, bytes, transaction } => {
+                        self.outputs.push_back(Output::Send { flow, bytes, transaction });
+                    }
+                    sip_transaction::Output::Event(event) => self.handle_event(now, event),
+                }
+            }
+            match (self.proxy.poll_output(), self.registrar.poll_output()) {
+                (None, None) => return,
+                (proxy, registrar) => {
+                    if let Some(ask) = proxy {
+                        self.handle_proxy_ask(now, ask);
+                    }
+                    if let Some(output) = registrar {
+                        self.handle_registrar_output(now, output);
+                    }
+                }
+            }
+        }
     }
 
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
@@ -164,8 +161,7 @@ impl Server {
         }
     }
 
-    fn handle_event(&mut self, event: Event) {
-        let now = self.now;
+    fn handle_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Request { id, packet } => {
                 let preprocessed = self.admitted.take();
@@ -242,19 +238,19 @@ impl Server {
 
     pub(crate) fn ask_credentials(&mut self, user: String) -> u64 {
         self.last_ticket += 1;
-        self.asks.push_back(Ask::Credentials { ticket: self.last_ticket, user });
+        self.outputs.push_back(Output::Ask(Ask::Credentials { ticket: self.last_ticket, user }));
         self.last_ticket
     }
 
-    fn handle_proxy_ask(&mut self, ask: sip_proxy::Ask) {
+    fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
         match ask {
             sip_proxy::Ask::Targets { id } => {
                 let Some(packet) = self.layer.request_of(id) else { return };
                 match self.purpose(&packet.message, packet.flow.local) {
-                    Purpose::User(aor) => self.asks.push_back(Ask::Bindings { id, aor }),
+                    Purpose::User(aor) => self.outputs.push_back(Output::Ask(Ask::Bindings { id, aor })),
                     _ => {
                         let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-                        self.proxy.handle_targets(self.now, &mut self.layer, id, Ok(vec![elsewhere]));
+                        self.proxy.handle_targets(now, &mut self.layer, id, Ok(vec![elsewhere]));
                     }
                 }
             }
@@ -265,16 +261,17 @@ impl Server {
                         Host::V4(v4) => v4.to_string(),
                         Host::V6(v6) => v6.to_string(),
                     };
-                    self.asks.push_back(Ask::Resolve { ticket, transport: uri.transport(), host, port: uri.port });
+                    let ask = Ask::Resolve { ticket, transport: uri.transport(), host, port: uri.port };
+                    self.outputs.push_back(Output::Ask(ask));
                 }
-                _ => self.proxy.handle_resolved(self.now, &mut self.layer, ticket, Vec::new()),
+                _ => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
             },
         }
     }
 
-    fn handle_registrar_output(&mut self, output: sip_registrar::Output) {
+    fn handle_registrar_output(&mut self, now: Now, output: sip_registrar::Output) {
         match output {
-            sip_registrar::Output::Ask(ask) => self.asks.push_back(Ask::Registrar(ask)),
+            sip_registrar::Output::Ask(ask) => self.outputs.push_back(Output::Ask(Ask::Registrar(ask))),
             sip_registrar::Output::Reply { id, status, reason, fields } => {
                 let Some(id) = self.registering.remove(&id) else { return };
                 let Some(packet) = self.layer.request_of(id) else { return };
@@ -282,7 +279,7 @@ impl Server {
                 for (name, value) in fields {
                     reply = reply.header(name, value);
                 }
-                self.layer.respond(self.now, id, status, reply.finish());
+                self.layer.respond(now, id, status, reply.finish());
             }
         }
     }
