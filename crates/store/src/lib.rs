@@ -17,4 +17,4 @@ pub use account::{Account, NAME_BYTES_MAX, valid_name};
 pub use accounts::Accounts;
 pub use data_folder::{DataFolder, FolderLock, KEY_BYTES};
 pub use error::StoreError;
-pub use users_file::UsersFile;
+pub use users_file::{UsersFile, unhex};

@@ -141,10 +141,11 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
         if accounts.iter().any(|other| other.name == user.name) {
             return wrong("is there twice");
         }
-        let (Some(md5), Some(sha256)) = (unhex(&user.ha1_md5), unhex(&user.ha1_sha256)) else {
+        let mut secrets = Secrets { md5: [0; 16], sha256: [0; 32] };
+        if !unhex(&user.ha1_md5, &mut secrets.md5) || !unhex(&user.ha1_sha256, &mut secrets.sha256) {
             return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256) hexadecimal digits");
-        };
-        accounts.push(Account { name: user.name, realm: user.realm, secrets: Secrets { md5, sha256 } });
+        }
+        accounts.push(Account { name: user.name, realm: user.realm, secrets });
     }
     Ok(accounts)
 }
@@ -170,17 +171,16 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Exactly `N` bytes in hexadecimal digits.
-pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
+/// Fills `bytes` from exactly as many hexadecimal digits; says whether it could.
+pub fn unhex(text: &str, bytes: &mut [u8]) -> bool {
+    if text.len() != 2 * bytes.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return false;
     }
+    let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
     for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
+        *byte = digit(digits[0]) << 4 | digit(digits[1]);
     }
-    Some(bytes)
+    true
 }
 
 #[cfg(test)]

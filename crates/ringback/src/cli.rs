@@ -1,0 +1,45 @@
+//! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
+
+use crate::commands::{config, inspect, serve, user};
+use crate::console::{self, Console};
+use clap::{Parser, Subcommand};
+
+/// One command, a whole telephone exchange, and the phone with it.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    before_help = "Example: ringback          runs an exchange on this machine, prints accounts and where to reach it",
+    after_help = "Exit codes: 0 done; 1 a negative answer; 2 wrong usage or configuration; 3 nobody answered."
+)]
+pub(crate) struct Arguments {
+    /// One JSON object per line on standard output; words for people go to standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice or three times: still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No colours
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) serve: serve::Arguments,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(serve::Arguments),
+    User(user::Arguments),
+    Config(config::Arguments),
+    Inspect(inspect::Arguments),
+}
+
+impl Arguments {
+    pub(crate) fn console(&self) -> Console {
+        Console { json: self.json, quiet: self.quiet, color: console::wants_color(self.no_color) }
+    }
+}

@@ -1,0 +1,49 @@
+use crate::config::{Config, ConfigFile};
+use crate::exit::Failure;
+use crate::secrets;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Where the configuration comes from, for every command that reads it.
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
+    /// The configuration, a TOML file; all keys are shown by `ringback config show`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder [default: ringback-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Sets one key, as in --set listen.udp=127.0.0.1:5060; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Configured {
+    /// Whether nothing was said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.config.is_none() && self.data.is_none() && self.set.is_empty()
+    }
+
+    /// Flag over environment over file over default.
+    pub(crate) fn read(&self) -> Result<(Config, ConfigFile), Failure> {
+        let mut file = ConfigFile::new();
+        if let Some(path) = &self.config {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("the configuration {} cannot be read: {error}", path.display()))
+            })?;
+            file.add_text(&path.display().to_string(), &text);
+        }
+        let variables = std::env::vars_os();
+        file.add_environment(
+            variables.filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?))),
+        );
+        self.set.iter().for_each(|setting| file.add_setting(setting));
+        if let Some(data) = &self.data {
+            file.add_flag("data", "--data", &data.display().to_string());
+        }
+        Config::read(file, &mut secrets::system_rng()?).map_err(|problems| {
+            let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Failure::usage(texts.join("\n\nerror: "))
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! One file per command.
+
+pub(crate) mod config;
+pub(crate) mod inspect;
+pub(crate) mod serve;
+pub(crate) mod user;
+
+mod configured;
+
+use crate::cli::{Arguments, Command};
+use crate::console::Console;
+use crate::exit::{Failure, Outcome};
+
+/// Runs what was asked for; with no command, the exchange.
+pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
+    let Some(command) = arguments.command else { return serve::run(&arguments.serve, console) };
+    if !arguments.serve.configured.is_empty() {
+        return Err(Failure::usage("put --config, --data and --set behind the command"));
+    }
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments, console),
+        Command::User(arguments) => user::run(arguments, console),
+        Command::Config(arguments) => config::run(arguments, console),
+        Command::Inspect(arguments) => inspect::run(&arguments, console),
+    }
+}

@@ -1,0 +1,154 @@
+use super::configured::Configured;
+use crate::config::Config;
+use crate::console::Console;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::secrets;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use sip_auth::Secrets;
+use store::{Account, DataFolder, UsersFile, valid_name};
+
+/// Adds, shows and removes accounts; a running exchange notices within a second.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: ringback user add anna          prints the password that was generated for her")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Adds an account, and prints its generated password
+    #[command(before_help = "Example: ringback user add anna")]
+    Add(Named),
+    /// Lists the accounts
+    #[command(before_help = "Example: ringback user ls --json")]
+    Ls(Configured),
+    /// Shows one account
+    #[command(before_help = "Example: ringback user show anna")]
+    Show(Named),
+    /// Removes an account
+    #[command(before_help = "Example: ringback user rm anna")]
+    Rm(Named),
+    /// Gives an account a new password, and prints it
+    #[command(before_help = "Example: ringback user passwd anna")]
+    Passwd(Named),
+}
+
+#[derive(Debug, Args)]
+struct Named {
+    /// The user's name: what stands before the @ of the address
+    name: String,
+    /// Takes the password from standard input instead of generating one (for add and passwd)
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
+    match arguments.verb {
+        Verb::Ls(configured) => list(&configured, console),
+        Verb::Show(named) => show(&named, console),
+        Verb::Rm(named) => {
+            let users = Users::open(&named.configured)?;
+            users.refuse_configured(&named.name)?;
+            users.file.remove(&named.name)?;
+            console.tell(format!("user {} is removed", named.name), || json!({"event": "removed", "user": named.name}));
+            Ok(Exit::Done)
+        }
+        Verb::Add(named) => set_password(&named, console, "added", UsersFile::add),
+        Verb::Passwd(named) => set_password(&named, console, "changed", UsersFile::replace),
+    }
+}
+
+/// The accounts of the configuration, and those of the data folder.
+struct Users {
+    config: Config,
+    file: UsersFile,
+}
+
+impl Users {
+    fn open(configured: &Configured) -> Result<Users, Failure> {
+        let (config, _) = configured.read()?;
+        let file = DataFolder::create(&config.data)?.users_file();
+        Ok(Users { config, file })
+    }
+
+    fn all(&self) -> Result<Vec<(Account, &'static str)>, Failure> {
+        let in_file = self.file.read()?.into_iter().map(|account| (account, "data folder"));
+        let configured = self.config.users.iter().cloned().map(|account| (account, "configuration"));
+        Ok(configured.chain(in_file).collect())
+    }
+
+    fn refuse_configured(&self, name: &str) -> Result<(), Failure> {
+        if self.config.users.iter().any(|user| user.name == name) {
+            return Err(Failure::negative(format!("user {name} is in the configuration file: change it there")));
+        }
+        Ok(())
+    }
+}
+
+fn list(configured: &Configured, console: &Console) -> Outcome {
+    let users = Users::open(configured)?;
+    for (account, place) in users.all()? {
+        let words = match account.realm == users.config.auth.realm {
+            true => account.name.clone(),
+            false => format!("{} (for realm {}: needs a new password)", account.name, account.realm),
+        };
+        console.tell(words, || json!({"user": account.name, "realm": account.realm, "from": place}));
+    }
+    Ok(Exit::Done)
+}
+
+fn show(named: &Named, console: &Console) -> Outcome {
+    let users = Users::open(&named.configured)?;
+    let found = users.all()?.into_iter().find(|(account, _)| account.name == named.name);
+    let (account, place) = found.ok_or_else(|| store::StoreError::NoSuchUser(named.name.clone()))?;
+    let words =
+        format!("user      {}\nrealm     {}\nkept in   the {place}, as digest secrets", account.name, account.realm);
+    console.tell(words, || json!({"user": account.name, "realm": account.realm, "from": place}));
+    Ok(Exit::Done)
+}
+
+fn set_password(
+    named: &Named,
+    console: &Console,
+    done: &str,
+    change: fn(&UsersFile, Account) -> Result<(), store::StoreError>,
+) -> Outcome {
+    let name = &named.name;
+    if !valid_name(name) {
+        return Err(store::StoreError::BadName(name.clone()).into());
+    }
+    let users = Users::open(&named.configured)?;
+    users.refuse_configured(name)?;
+    let typed = if named.password_stdin { Some(from_stdin()?) } else { None };
+    let generated = match &typed {
+        Some(_) => None,
+        None => Some(secrets::password(&mut secrets::system_rng()?)),
+    };
+    let realm = users.config.auth.realm.clone();
+    let password = typed.as_deref().or(generated.as_deref()).unwrap_or_default();
+    let secrets = Secrets::new(name, &realm, password);
+    change(&users.file, Account { name: name.clone(), realm, secrets })?;
+    let words = match &generated {
+        Some(password) => format!("user {name} is {done}; the password, shown this once: {}", console.bold(password)),
+        None => format!("user {name} is {done}"),
+    };
+    console.tell(words, || match &generated {
+        Some(password) => json!({"event": done, "user": name, "password": password}),
+        None => json!({"event": done, "user": name}),
+    });
+    Ok(Exit::Done)
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|error| Failure::usage(format!("no password: {error}")))?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() {
+        return Err(Failure::usage("no password came from standard input"));
+    }
+    Ok(password)
+}

@@ -1,0 +1,237 @@
+//! The configuration: [`ConfigFile`] is what was typed, [`Config`] what is true.
+
+mod file;
+pub(crate) mod keys;
+mod problem;
+mod user;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use file::ConfigFile;
+pub(crate) use problem::Problem;
+pub(crate) use value::{Kind, Origin, Value};
+
+use sip_auth::Algorithm;
+use sip_message::{Host, Uri};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use store::Account;
+
+/// Seconds that a registration may last at most, whatever is configured (30 days).
+pub(crate) const EXPIRES_S_MAX: u32 = 2_592_000;
+
+/// How the exchange is to run. A value that exists is valid.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) data: PathBuf,
+    /// Empty: this machine's own names and addresses.
+    pub(crate) domains: Vec<String>,
+    pub(crate) listen: Listen,
+    pub(crate) auth: Auth,
+    pub(crate) registrar: Registrar,
+    pub(crate) record_route: bool,
+    pub(crate) media_ports: RangeInclusive<u16>,
+    pub(crate) users: Vec<Account>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Listen {
+    pub(crate) udp: Vec<SocketAddr>,
+    pub(crate) tcp: Vec<SocketAddr>,
+    /// Whether somebody chose these addresses: one that this machine does not have is then an error.
+    pub(crate) chosen: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Auth {
+    pub(crate) required: bool,
+    pub(crate) realm: String,
+    pub(crate) algorithms: Vec<Algorithm>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Registrar {
+    pub(crate) min_expires_s: u32,
+    pub(crate) max_expires_s: u32,
+    pub(crate) default_expires_s: u32,
+}
+
+impl Config {
+    /// Makes sense of what was typed, or says everything that is wrong with it.
+    pub(crate) fn read(mut file: ConfigFile, chance: &mut engine::Rng) -> Result<(Config, ConfigFile), Vec<Problem>> {
+        let mut problems = file.take_problems();
+        let config = {
+            let mut reader = Reader { file: &file, problems: &mut problems };
+            reader.refuse_what_is_not_there_yet();
+            reader.config(chance)
+        };
+        problems.sort_by_key(|problem| problem.span.start);
+        if problems.is_empty() { Ok((config, file)) } else { Err(problems) }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a ConfigFile,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// The value of `key` as `read` sees it; after a problem, something that is never used.
+    fn take<T: Default>(&mut self, key: &str, read: impl FnOnce(&Value, &str) -> Result<T, Problem>) -> T {
+        match read(self.file.get(key), key) {
+            Ok(value) => value,
+            Err(problem) => {
+                self.problems.push(problem);
+                T::default()
+            }
+        }
+    }
+
+    fn refuse_what_is_not_there_yet(&mut self) {
+        let defaults = ConfigFile::new();
+        for key in keys::KEYS {
+            let (Some(not_yet), value) = (key.not_yet, self.file.get(key.name)) else { continue };
+            if !value.is_or_empty(defaults.get(key.name)) {
+                self.problems.push(value.problem(format!("`{}` cannot be this", key.name), not_yet));
+            }
+        }
+    }
+
+    fn config(&mut self, chance: &mut engine::Rng) -> Config {
+        let listens = ["listen.udp", "listen.tcp"];
+        let [udp, tcp] = listens.map(|key| self.take(key, Value::addresses));
+        if udp.is_empty() && tcp.is_empty() {
+            let [_, tcp] = listens.map(|key| self.file.get(key));
+            self.problem(tcp, "there is no address to listen on", "give listen.udp or listen.tcp an address");
+        }
+        let chosen = listens.iter().any(|key| self.file.get(key).origin != Origin::Default);
+        let auth = Auth {
+            required: self.take("auth.required", Value::switch),
+            realm: self.take("auth.realm", realm),
+            algorithms: self.take("auth.algorithms", algorithms),
+        };
+        let users = self.users(&auth, chance);
+        Config {
+            data: self.take("data", data),
+            domains: self.take("domains", domains),
+            listen: Listen { udp, tcp, chosen },
+            auth,
+            registrar: self.registrar(),
+            record_route: self.take("proxy.record_route", Value::switch),
+            media_ports: self.take("media.ports", ports).map_or(0..=0, |(first, last)| first..=last),
+            users,
+        }
+    }
+
+    fn problem(&mut self, value: &Value, what: impl Into<String>, help: &str) {
+        // After a problem, values that could not be read are zero or empty, and comparing those says nothing.
+        if self.problems.is_empty() {
+            self.problems.push(value.problem(what, help));
+        }
+    }
+
+    fn registrar(&mut self) -> Registrar {
+        let mut number = |key| self.take(key, |value, key| value.number(key, 1..EXPIRES_S_MAX + 1));
+        let registrar = Registrar {
+            min_expires_s: number("registrar.min_expires_s"),
+            max_expires_s: number("registrar.max_expires_s"),
+            default_expires_s: number("registrar.default_expires_s"),
+        };
+        let pairs = [
+            ("min_expires_s", registrar.min_expires_s, "default_expires_s", registrar.default_expires_s),
+            ("default_expires_s", registrar.default_expires_s, "max_expires_s", registrar.max_expires_s),
+            ("min_expires_s", registrar.min_expires_s, "max_expires_s", registrar.max_expires_s),
+        ];
+        for (low, low_s, high, high_s) in pairs {
+            if low_s > high_s {
+                let values = [low, high].map(|key| self.file.get(&format!("registrar.{key}")));
+                // At the one that somebody typed.
+                let typed = values.into_iter().max_by_key(|value| value.origin).unwrap_or(values[0]);
+                let what = format!("registrar.{low} ({low_s}) is more than registrar.{high} ({high_s})");
+                self.problem(typed, what, "raise the one or lower the other");
+            }
+        }
+        registrar
+    }
+
+    fn users(&mut self, auth: &Auth, chance: &mut engine::Rng) -> Vec<Account> {
+        let mut users: Vec<Account> = Vec::new();
+        for value in self.take("user", Value::list) {
+            match user::read(&value, &auth.realm, &auth.algorithms, chance) {
+                Ok(user) if users.iter().any(|other| other.name == user.name) => {
+                    self.problems.push(value.problem(format!("user {} is there twice", user.name), "remove one"));
+                }
+                Ok(user) => users.push(user),
+                Err(problems) => self.problems.extend(problems),
+            }
+        }
+        users
+    }
+}
+
+fn data(value: &Value, key: &str) -> Result<PathBuf, Problem> {
+    let text = value.text(key)?;
+    if text.is_empty() {
+        Err(value.problem("the data folder has no name", "such as \"ringback-data\""))
+    } else {
+        Ok(text.into())
+    }
+}
+
+fn realm(value: &Value, key: &str) -> Result<String, Problem> {
+    let text = value.text(key)?;
+    if text.is_empty() || text.contains(|letter: char| letter.is_control() || letter == '"' || letter == '\\') {
+        return Err(value.problem("this cannot be a realm", "a short text without quotes and backslashes"));
+    }
+    Ok(text)
+}
+
+fn domains(value: &Value, key: &str) -> Result<Vec<String>, Problem> {
+    let domain = |item: &Value| {
+        let text = item.text(key)?;
+        let text = if text.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{text}]") } else { text };
+        let uri = format!("sip:{text}");
+        let plain = |uri: &Uri<'_>| {
+            let named = !matches!(uri.host, Host::Name(""));
+            named
+                && uri.user.is_none()
+                && uri.port.is_none()
+                && uri.params.iter().next().is_none()
+                && uri.headers.is_empty()
+        };
+        if Uri::parse(&uri).is_ok_and(|uri| plain(&uri)) {
+            return Ok(text);
+        }
+        Err(item.problem(format!("{text:?} is no domain"), "a host name or an IP address, without a port"))
+    };
+    value.list(key)?.iter().map(domain).collect()
+}
+
+fn algorithms(value: &Value, key: &str) -> Result<Vec<Algorithm>, Problem> {
+    let algorithm = |item: &Value| {
+        let text = item.text(key)?;
+        let help = "\"MD5\" and \"SHA-256\" are there";
+        Algorithm::parse(&text).ok_or_else(|| item.problem(format!("{text:?} is no digest algorithm of ours"), help))
+    };
+    let items = value.list(key)?;
+    if items.is_empty() {
+        return Err(value.problem("no digest algorithm is left", "[\"MD5\"] is what every phone can do"));
+    }
+    items.iter().map(algorithm).collect()
+}
+
+fn ports(value: &Value, key: &str) -> Result<Option<(u16, u16)>, Problem> {
+    let help = "the first and the last port, such as [10000, 29999]";
+    let [first, last] = &value.list(key)?[..] else {
+        return Err(value.problem(format!("`{key}` needs two ports"), help));
+    };
+    let port = |item: &Value| item.number(key, 1..65_536).map(|port| port as u16);
+    let (first, last) = (port(first)?, port(last)?);
+    if first >= last {
+        return Err(value.problem(format!("`{key}` begins with {first} and ends with {last}"), help));
+    }
+    Ok(Some((first, last)))
+}

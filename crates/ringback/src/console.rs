@@ -1,0 +1,85 @@
+use serde_json::Value;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use tracing_subscriber::EnvFilter;
+
+/// Where words and events go: words to standard output, or to standard error while events go to standard output as JSON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Console {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) color: bool,
+}
+
+impl Console {
+    /// Words for people.
+    pub(crate) fn say(&self, words: impl Display) {
+        match (self.quiet, self.json) {
+            (true, _) => {}
+            (false, true) => write_line(&mut std::io::stderr(), &words),
+            (false, false) => write_line(&mut std::io::stdout(), &words),
+        }
+    }
+
+    /// What was asked for: said even when quiet, and as an event when JSON is wanted.
+    pub(crate) fn tell(&self, words: impl Display, event: impl FnOnce() -> Value) {
+        if self.json {
+            self.event(&event());
+        } else {
+            write_line(&mut std::io::stdout(), &words);
+        }
+    }
+
+    /// One event, if somebody wants events.
+    pub(crate) fn event(&self, event: &Value) {
+        if self.json {
+            write_line(&mut std::io::stdout(), event);
+        }
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(&self, words: impl Display) {
+        let (red, plain) = if self.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        write_line(&mut std::io::stderr(), &format!("{red}error{plain}: {words}"));
+    }
+
+    /// What somebody should look at one day.
+    pub(crate) fn warn(&self, words: impl Display) {
+        let (yellow, plain) = if self.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
+        write_line(&mut std::io::stderr(), &format!("{yellow}warning{plain}: {words}"));
+    }
+
+    /// Emphasis for a terminal.
+    pub(crate) fn bold(&self, words: impl Display) -> String {
+        if self.color { format!("\x1b[1m{words}\x1b[0m") } else { words.to_string() }
+    }
+
+    /// From now on logs go to standard error: warnings, with each `-v` more; `RUST_LOG` says it in detail.
+    pub(crate) fn start_logs(&self, verbose: u8) {
+        let level = match (self.quiet, verbose) {
+            (true, _) => "error",
+            (false, 0) => "warn",
+            (false, 1) => "info",
+            (false, 2) => "debug",
+            (false, _) => "trace",
+        };
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        // Fails only if there is a subscriber already, which then serves as well.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(self.color)
+            .with_writer(std::io::stderr)
+            .try_init();
+    }
+}
+
+/// Whether colours are welcome: <https://no-color.org>, and nobody wants them in a file.
+pub(crate) fn wants_color(no_color: bool) -> bool {
+    let refused = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// A reader who has gone away is no reason to fail.
+fn write_line(to: &mut impl Write, line: &impl Display) {
+    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+}
