@@ -68,7 +68,9 @@ impl UserAgent {
     pub fn handle_event(&mut self, now: Now, layer: &mut TransactionLayer, event: sip_transaction::Event) {
         match event {
             sip_transaction::Event::Request { id, packet } => self.handle_request(now, layer, id, packet),
-            sip_transaction::Event::Cancel { id, cancels, packet } => self.handle_cancel(now, layer, id, cancels, packet),
+            sip_transaction::Event::Cancel { id, cancels, packet } => {
+                self.handle_cancel(now, layer, id, cancels, packet)
+            }
             sip_transaction::Event::Ack { packet } => self.handle_ack(now, layer, packet),
             sip_transaction::Event::Response { id, packet } => self.handle_response(now, layer, id, packet),
             sip_transaction::Event::Timeout { id } => self.handle_no_answer(now, layer, id),
@@ -139,7 +141,14 @@ impl UserAgent {
     }
 
     /// Sends a response.
-    pub(crate) fn respond(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, status: u16, reply: Builder) {
+    pub(crate) fn respond(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        status: u16,
+        reply: Builder,
+    ) {
         let bytes = reply.header(sip_message::HeaderName::Server, &self.config.product).finish();
         layer.respond(now, id, status, bytes);
     }

@@ -34,7 +34,12 @@ impl Auth {
     }
 
     /// The signature that a 401 or 407 asks for, `None` when asking again will not help.
-    pub(crate) fn answer(&mut self, challenge: &Message, signed: Signed<'_>, rng: &mut Rng) -> Option<(HeaderName, String)> {
+    pub(crate) fn answer(
+        &mut self,
+        challenge: &Message,
+        signed: Signed<'_>,
+        rng: &mut Rng,
+    ) -> Option<(HeaderName, String)> {
         let nonce = match Kind::of_status(challenge.status())? {
             Kind::Www => &mut self.www,
             Kind::Proxy => &mut self.proxy,

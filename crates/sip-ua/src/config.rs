@@ -2,6 +2,7 @@ use crate::RegistrationId;
 use bytes::Bytes;
 use sip_auth::Credentials;
 use sip_message::{HeaderName, Message, Transport};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What a [`UserAgent`](crate::UserAgent) is told at its birth.
@@ -34,8 +35,9 @@ impl Default for Config {
 /// Who we say we are in a request, and how we prove it when challenged.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The URI of From: an address-of-record such as `sip:alice@example.org`.
-    pub uri: String,
+    /// The URI of From: an address-of-record such as `sip:alice@example.org`. Without one, From has the contact user at the
+    /// address that the request is sent from.
+    pub uri: Option<String>,
     /// The name shown to people, unquoted.
     pub display: Option<String>,
     /// The user part of our Contact.
@@ -45,11 +47,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The value of From (or of REGISTER's To), without a tag.
-    pub(crate) fn name_addr(&self) -> String {
+    /// The value of From without a tag, in a request sent from `local`.
+    pub(crate) fn name_addr(&self, local: Option<SocketAddr>) -> String {
+        let uri = match (&self.uri, local) {
+            (Some(uri), _) => uri.clone(),
+            (None, Some(local)) => format!("sip:{}@{local}", self.contact_user),
+            (None, None) => format!("sip:{}@anonymous.invalid", self.contact_user),
+        };
         match &self.display {
-            Some(display) => format!("\"{}\" <{}>", display.replace('\\', "\\\\").replace('"', "\\\""), self.uri),
-            None => format!("<{}>", self.uri),
+            Some(display) => format!("\"{}\" <{uri}>", display.replace('\\', "\\\\").replace('"', "\\\"")),
+            None => format!("<{uri}>"),
         }
     }
 }
@@ -61,7 +68,7 @@ pub enum Route {
     Uri(Option<Transport>),
     /// To this proxy (a SIP URI), whatever the Request-URI says.
     Proxy(String),
-    /// Over the very flow that a registration uses; before it has one, the way the registration itself would go.
+    /// Over the very flow that a registration uses; while it has none, the way of its account ([`Account::route`](crate::Account::route)).
     Registration(RegistrationId),
 }
 

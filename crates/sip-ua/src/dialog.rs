@@ -28,7 +28,8 @@ impl Dialog {
     /// The dialog that a UAS makes when it answers `request`, adding `local_tag` to its To (section 12.1.1).
     pub fn from_request(request: &Message, local_tag: &str) -> Result<Dialog, BadValue> {
         let remote_target = contact_of(request)?.ok_or(BadValue("Contact is missing"))?;
-        let routes = request.values(HeaderName::RecordRoute).map(|value| NameAddr::parse(value).map(|_| value.to_owned()));
+        let routes =
+            request.values(HeaderName::RecordRoute).map(|value| NameAddr::parse(value).map(|_| value.to_owned()));
         Ok(Dialog {
             call_id: request.call_id().to_owned(),
             local: format!("{};tag={local_tag}", request.header(HeaderName::To).unwrap_or_default()),
@@ -47,8 +48,11 @@ impl Dialog {
     /// that are no addresses are left out.
     pub fn from_response(response: &Message, request_uri: &str) -> Result<Dialog, BadValue> {
         let contact = contact_of(response).ok().flatten();
-        let mut routes: Vec<String> =
-            response.values(HeaderName::RecordRoute).filter(|value| NameAddr::parse(value).is_ok()).map(str::to_owned).collect();
+        let mut routes: Vec<String> = response
+            .values(HeaderName::RecordRoute)
+            .filter(|value| NameAddr::parse(value).is_ok())
+            .map(str::to_owned)
+            .collect();
         routes.reverse();
         Ok(Dialog {
             call_id: response.call_id().to_owned(),

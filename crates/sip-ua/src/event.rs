@@ -205,7 +205,9 @@ impl Party {
     pub fn of(message: &Message) -> Party {
         let text = message.header(HeaderName::From).unwrap_or_default();
         match NameAddr::parse(text) {
-            Ok(from) => Party { uri: from.uri.to_owned(), display: from.display.map(|display| unquote(display).into_owned()) },
+            Ok(from) => {
+                Party { uri: from.uri.to_owned(), display: from.display.map(|display| unquote(display).into_owned()) }
+            }
             Err(_) => Party { uri: text.to_owned(), display: None },
         }
     }

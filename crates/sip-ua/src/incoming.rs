@@ -21,7 +21,13 @@ struct Refused {
 }
 
 impl UserAgent {
-    pub(crate) fn handle_request(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, packet: Packet) {
+    pub(crate) fn handle_request(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        packet: Packet,
+    ) {
         if let Err(refused) = self.examine(&packet.message) {
             let reply = self.reply(&packet, refused.status);
             let reply = match &refused.field {
@@ -46,7 +52,10 @@ impl UserAgent {
             // RFC 3261 section 11.2: with the status that an INVITE would get.
             _ => {
                 let status = if call.is_none() && self.is_busy() { 486 } else { 200 };
-                let reply = self.reply(&packet, status).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, self.config.accept);
+                let reply = self
+                    .reply(&packet, status)
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::Accept, self.config.accept);
                 let reply = reply.header(HeaderName::AcceptEncoding, "identity").header(HeaderName::Supported, "");
                 self.respond(now, layer, id, status, reply);
             }
@@ -117,7 +126,14 @@ impl UserAgent {
     }
 
     /// The peer hangs up (section 15.1.2).
-    fn handle_bye(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, call: CallId, packet: Packet) {
+    fn handle_bye(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        call: CallId,
+        packet: Packet,
+    ) {
         let reply = self.reply(&packet, 200);
         self.respond(now, layer, id, 200, reply);
         let end = match self.calls.get(&call).map(|call| &call.state) {
@@ -131,7 +147,8 @@ impl UserAgent {
             }
             // Both at once.
             Some(State::Leaving { end, .. }) => end.clone(),
-            Some(State::Locating { .. } | State::Located { .. } | State::Inviting { .. } | State::Cancelling) | None => return,
+            Some(State::Locating { .. } | State::Located { .. } | State::Inviting { .. } | State::Cancelling)
+            | None => return,
         };
         self.remove_call(call);
         self.event(Event::Ended { call, end });
@@ -156,7 +173,9 @@ impl UserAgent {
     fn is_merged(&self, request: &Message) -> bool {
         let Ok(cseq) = request.cseq() else { return false };
         self.calls.values().filter_map(Call::dialog).any(|dialog| {
-            dialog.remote_cseq == Some(cseq.number) && dialog.call_id == request.call_id() && dialog.remote_tag.as_deref() == request.from_tag()
+            dialog.remote_cseq == Some(cseq.number)
+                && dialog.call_id == request.call_id()
+                && dialog.remote_tag.as_deref() == request.from_tag()
         })
     }
 
@@ -169,7 +188,14 @@ impl UserAgent {
         Builder::reply(&packet.message, status, packet.flow.remote).to_tag(&self.rng.token(crate::request::TAG_LENGTH))
     }
 
-    pub(crate) fn refuse(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, packet: &Packet, status: u16) {
+    pub(crate) fn refuse(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        packet: &Packet,
+        status: u16,
+    ) {
         let reply = self.reply(packet, status);
         self.respond(now, layer, id, status, reply);
     }

@@ -29,4 +29,3 @@ pub use next_hop::NextHop;
 pub use options::Plain;
 pub use registration::{Account, RegistrationId};
 pub use request::{RequestId, Ticket};
-

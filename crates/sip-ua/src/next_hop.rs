@@ -48,7 +48,10 @@ mod tests {
     fn where_uris_lead() {
         let hop = |uri| NextHop::of(uri).map(|hop| (hop.transport, hop.host, hop.port));
         assert_eq!(hop("sip:bob@example.org"), Some((None, "example.org".into(), None)));
-        assert_eq!(hop("sip:bob@[2001:db8::1]:5070;transport=TCP"), Some((Some(Transport::Tcp), "2001:db8::1".into(), Some(5070))));
+        assert_eq!(
+            hop("sip:bob@[2001:db8::1]:5070;transport=TCP"),
+            Some((Some(Transport::Tcp), "2001:db8::1".into(), Some(5070)))
+        );
         assert_eq!(hop("sips:bob@example.org;transport=tcp"), Some((Some(Transport::Tls), "example.org".into(), None)));
         assert_eq!(hop("sip:bob@example.org;maddr=192.0.2.9"), Some((None, "192.0.2.9".into(), None)));
         assert_eq!(hop("tel:+1234"), None);

@@ -37,12 +37,14 @@ impl UserAgent {
     /// The way of a request outside of a dialog to `uri`.
     pub(crate) fn way(&self, route: &Route, uri: &str) -> Way {
         match route {
-            Route::Uri(transport) => Way::ask(NextHop::of(uri).map(|hop| NextHop { transport: hop.transport.or(*transport), ..hop })),
+            Route::Uri(transport) => {
+                Way::ask(NextHop::of(uri).map(|hop| NextHop { transport: hop.transport.or(*transport), ..hop }))
+            }
             Route::Proxy(proxy) => Way::ask(NextHop::of(proxy)),
             Route::Registration(id) => match self.registrations.get(id) {
                 Some(registration) => match registration.flow {
                     Some(flow) => Way::Known(flow),
-                    None => self.way(&registration.account.route, &registration.account.registrar),
+                    None => self.way(&registration.account.route, uri),
                 },
                 None => Way::ask(NextHop::of(uri)),
             },
@@ -127,7 +129,13 @@ impl UserAgent {
         layer.send_request(now, &branch, flow, request.method, bytes);
     }
 
-    pub(crate) fn handle_response(&mut self, now: Now, layer: &mut TransactionLayer, id: ClientTransactionId, packet: Packet) {
+    pub(crate) fn handle_response(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ClientTransactionId,
+        packet: Packet,
+    ) {
         let Some(&key) = self.by_transaction.get(&id) else { return };
         let Some(request) = self.requests.get(&key) else { return };
         let Some(sent) = request.sent else { return };
@@ -174,7 +182,13 @@ impl UserAgent {
         }
     }
 
-    fn handle_attempt_failed(&mut self, now: Now, layer: &mut TransactionLayer, id: ClientTransactionId, failure: Failure) {
+    fn handle_attempt_failed(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ClientTransactionId,
+        failure: Failure,
+    ) {
         let Some(&key) = self.by_transaction.get(&id) else { return };
         let Some(request) = self.requests.get(&key) else { return };
         if self.wanted(&request.purpose) && self.has_other_flow(key) {
@@ -213,7 +227,14 @@ impl UserAgent {
     }
 
     /// Says what came of a request: its final response (for an INVITE, other than 2xx), or why there is none.
-    fn tell(&mut self, now: Now, layer: &mut TransactionLayer, key: u64, purpose: Purpose, outcome: Result<Packet, Failure>) {
+    fn tell(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        key: u64,
+        purpose: Purpose,
+        outcome: Result<Packet, Failure>,
+    ) {
         match purpose {
             Purpose::Invite(call) => {
                 self.invite_fails(call, outcome.map_or_else(|failure| failure, |packet| Failure::of(&packet.message)));

@@ -1,7 +1,7 @@
 use crate::agent::Timer;
 use crate::auth::Auth;
 use crate::config::{Identity, Route};
-use crate::request::{CALL_ID_LENGTH, Contact, Purpose, Request, TAG_LENGTH};
+use crate::request::{CALL_ID_LENGTH, Contact, From, Purpose, Request, TAG_LENGTH};
 use crate::{Event, Failure, UserAgent};
 use engine::Now;
 use sip_message::{Contacts, HeaderName, Message, Method, Uri};
@@ -114,11 +114,16 @@ impl UserAgent {
     fn send_register(&mut self, now: Now, layer: &mut TransactionLayer, id: RegistrationId) {
         let Some(registration) = self.registrations.get_mut(&id) else { return };
         let identity = &registration.account.identity;
-        let mut request = Request::new(Purpose::Register(id), Method::Register, identity, &identity.uri, &mut self.rng);
+        let mut request = Request::new(
+            Purpose::Register(id),
+            Method::Register,
+            identity,
+            &registration.account.registrar,
+            &mut self.rng,
+        );
         registration.cseq += 1;
-        request.uri = registration.account.registrar.clone();
-        request.from = format!("{};tag={}", identity.name_addr(), registration.from_tag);
-        request.to = identity.name_addr();
+        request.from = From::Identity(identity.clone(), registration.from_tag.clone());
+        request.to = identity.name_addr(None);
         request.call_id = registration.call_id.clone();
         request.cseq = registration.cseq;
         request.contact = Contact::Binding(identity.contact_user.clone(), registration.wanted_s.unwrap_or(0));
@@ -137,11 +142,18 @@ impl UserAgent {
     }
 
     /// What came of a REGISTER.
-    pub(crate) fn register_is_done(&mut self, now: Now, layer: &mut TransactionLayer, id: RegistrationId, outcome: Result<Packet, Failure>) {
+    pub(crate) fn register_is_done(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: RegistrationId,
+        outcome: Result<Packet, Failure>,
+    ) {
         let Some(registration) = self.registrations.get_mut(&id) else { return };
         if let Ok(packet) = &outcome {
             // Challenges on the way have taken numbers of their own.
-            registration.cseq = packet.message.cseq().map_or(registration.cseq, |cseq| cseq.number.max(registration.cseq));
+            registration.cseq =
+                packet.message.cseq().map_or(registration.cseq, |cseq| cseq.number.max(registration.cseq));
         }
         let was = std::mem::replace(&mut registration.state, State::Off);
         match (was, outcome) {
@@ -159,7 +171,9 @@ impl UserAgent {
                     self.send_register(now, layer, id);
                 }
             }
-            (State::Asking, Ok(packet)) if packet.message.status() == 423 && registration.may_lengthen(&packet.message) => {
+            (State::Asking, Ok(packet))
+                if packet.message.status() == 423 && registration.may_lengthen(&packet.message) =>
+            {
                 self.send_register(now, layer, id);
             }
             (State::Asking, outcome) => {
@@ -205,17 +219,27 @@ impl UserAgent {
     }
 
     /// A moment has come that was set for a refresh or a retry; it counts if the registration still waits for that one.
-    pub(crate) fn registration_due(&mut self, now: Now, layer: &mut TransactionLayer, id: RegistrationId, set_for: Instant) {
+    pub(crate) fn registration_due(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: RegistrationId,
+        set_for: Instant,
+    ) {
         match self.registrations.get(&id).map(|registration| registration.state) {
-            Some(State::Bound { refresh_at: at } | State::Waiting { until: at }) if at == set_for => self.send_register(now, layer, id),
+            Some(State::Bound { refresh_at: at } | State::Waiting { until: at }) if at == set_for => {
+                self.send_register(now, layer, id)
+            }
             _ => {}
         }
     }
 
     /// Makes registrations again whose connection is gone: the registrar can reach us over no other.
     pub(crate) fn registrations_lose(&mut self, now: Now, layer: &mut TransactionLayer, connection: ConnectionId) {
-        let lost = |registration: &Registration| registration.flow.is_some_and(|flow| flow.connection == Some(connection));
-        let ids: Vec<RegistrationId> = self.registrations.iter().filter(|(_, registration)| lost(registration)).map(|(id, _)| *id).collect();
+        let lost =
+            |registration: &Registration| registration.flow.is_some_and(|flow| flow.connection == Some(connection));
+        let ids: Vec<RegistrationId> =
+            self.registrations.iter().filter(|(_, registration)| lost(registration)).map(|(id, _)| *id).collect();
         for id in ids {
             let Some(registration) = self.registrations.get_mut(&id) else { continue };
             registration.flow = None;
@@ -245,7 +269,9 @@ impl Registration {
 fn granted_s(response: &Message, contact_user: &str, asked_s: u32) -> u32 {
     let mut granted_s = None;
     if let (Ok(Contacts::List(contacts)), Ok(via)) = (response.contacts(), response.top_via()) {
-        let ours = |uri: &Uri<'_>| uri.user.unwrap_or("") == contact_user && uri.host.same_as(&via.host) && uri.port == via.port;
+        let ours = |uri: &Uri<'_>| {
+            uri.user.unwrap_or("") == contact_user && uri.host.same_as(&via.host) && uri.port == via.port
+        };
         let mine = contacts.iter().find(|contact| contact.uri_parsed().is_ok_and(|uri| ours(&uri)));
         granted_s = mine.and_then(|contact| contact.expires());
     }

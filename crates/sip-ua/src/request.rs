@@ -36,6 +36,15 @@ pub(crate) enum Contact {
     Binding(String, u32),
 }
 
+/// Who we say we are.
+#[derive(Debug)]
+pub(crate) enum From {
+    /// The value of From.
+    Value(String),
+    /// Somebody whose From may depend on where the request is sent from, and the tag.
+    Identity(Identity, String),
+}
+
 /// A request that we place, through all its attempts: other next hops, challenges, a stream instead of datagrams.
 ///
 /// An attempt adds to it what depends on the flow: Via, Contact, the transport.
@@ -45,7 +54,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) uri: String,
     pub(crate) routes: Vec<String>,
-    pub(crate) from: String,
+    pub(crate) from: From,
     pub(crate) to: String,
     pub(crate) call_id: String,
     pub(crate) cseq: u32,
@@ -90,7 +99,7 @@ impl Request {
             method,
             uri: to.to_owned(),
             routes: Vec::new(),
-            from: format!("{};tag={}", identity.name_addr(), rng.token(TAG_LENGTH)),
+            from: From::Identity(identity.clone(), rng.token(TAG_LENGTH)),
             to: format!("<{to}>"),
             call_id: rng.token(CALL_ID_LENGTH),
             cseq: 1,
@@ -113,7 +122,7 @@ impl Request {
             method,
             uri,
             routes,
-            from: dialog.local.clone(),
+            from: From::Value(dialog.local.clone()),
             to: dialog.remote.clone(),
             call_id: dialog.call_id.clone(),
             cseq: if method == Method::Ack { dialog.local_cseq } else { dialog.next_cseq() },
@@ -130,13 +139,21 @@ impl Request {
 
     /// Signs it with what is known from earlier challenges. Once, when URI and body are final.
     pub(crate) fn sign(&mut self, rng: &mut Rng) {
-        let signed = Signed { method: self.method.as_str(), uri: &self.uri, body: self.body.as_ref().map_or(&[], |body| &body.bytes) };
+        let signed = Signed {
+            method: self.method.as_str(),
+            uri: &self.uri,
+            body: self.body.as_ref().map_or(&[], |body| &body.bytes),
+        };
         self.signatures = self.auth.sign(signed, rng);
     }
 
     /// Signs it again as a 401 or 407 asks; `false` when that will not help.
     pub(crate) fn answer_challenge(&mut self, challenge: &Message, rng: &mut Rng) -> bool {
-        let signed = Signed { method: self.method.as_str(), uri: &self.uri, body: self.body.as_ref().map_or(&[], |body| &body.bytes) };
+        let signed = Signed {
+            method: self.method.as_str(),
+            uri: &self.uri,
+            body: self.body.as_ref().map_or(&[], |body| &body.bytes),
+        };
         let Some((name, value)) = self.auth.answer(challenge, signed, rng) else { return false };
         self.signatures.retain(|(earlier, _)| *earlier != name);
         self.signatures.push((name, value));
@@ -151,17 +168,22 @@ impl Request {
         for route in &self.routes {
             builder = builder.header(HeaderName::Route, route);
         }
+        let from = match &self.from {
+            From::Value(value) => value.clone(),
+            From::Identity(identity, tag) => format!("{};tag={tag}", identity.name_addr(Some(reachable.local))),
+        };
         builder = builder
-            .header(HeaderName::From, &self.from)
+            .header(HeaderName::From, from)
             .header(HeaderName::To, &self.to)
             .header(HeaderName::CallId, &self.call_id)
             .header(HeaderName::CSeq, format_args!("{} {}", self.cseq, self.method));
         builder = match &self.contact {
             Contact::None => builder,
             Contact::User(user) => builder.header(HeaderName::Contact, contact(user, reachable, self.is_secure())),
-            Contact::Binding(user, expires_s) => {
-                builder.header(HeaderName::Contact, format_args!("{};expires={expires_s}", contact(user, reachable, self.is_secure())))
-            }
+            Contact::Binding(user, expires_s) => builder.header(
+                HeaderName::Contact,
+                format_args!("{};expires={expires_s}", contact(user, reachable, self.is_secure())),
+            ),
         };
         for (name, value) in self.signatures.iter().chain(&self.fields) {
             builder = builder.header(*name, value);

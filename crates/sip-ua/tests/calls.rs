@@ -187,7 +187,12 @@ fn without_any_ack_the_callee_says_bye() {
     w.lose("alice -> bob ACK", 99);
     w.dial("alice", "bob");
     w.run(40_000);
-    let repeats: Vec<&str> = w.ladder.iter().filter(|line| line.ends_with("200 INVITE")).map(|line| line.split(' ').next().unwrap()).collect();
+    let repeats: Vec<&str> = w
+        .ladder
+        .iter()
+        .filter(|line| line.ends_with("200 INVITE"))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
     assert_eq!(repeats, ["10", "510", "1510", "3510", "7510", "11510", "15510", "19510", "23510", "27510", "31510"]);
     assert!(w.ladder.contains(&"32010 bob -> alice BYE".to_owned()), "64*T1 after the first: {:?}", w.ladder);
     assert_eq!(w.events("bob")[1..], ["ended NeverAcknowledged"]);
@@ -281,7 +286,10 @@ fn given_up_before_anybody_answered_at_all() {
     w.hangup("alice", call);
     w.run(40_000);
     assert_eq!(w.events("alice"), ["located", "ended Cancelled"]);
-    assert!(w.ladder.iter().all(|line| !line.contains("CANCEL")), "no CANCEL before a provisional response (section 9.1)");
+    assert!(
+        w.ladder.iter().all(|line| !line.contains("CANCEL")),
+        "no CANCEL before a provisional response (section 9.1)"
+    );
 }
 
 #[test]
@@ -343,7 +351,15 @@ fn too_many_calls() {
     let at = w.uri("alice");
     let mut v = w;
     v.agent("bob", |now, layer, agent| {
-        assert!(agent.dial(now, layer, sip_ua::Dial { uri: at, identity: World::identity("bob", None), route: Route::Uri(None) }).is_none());
+        assert!(
+            agent
+                .dial(
+                    now,
+                    layer,
+                    sip_ua::Dial { uri: at, identity: World::identity("bob", None), route: Route::Uri(None) }
+                )
+                .is_none()
+        );
     });
 }
 
@@ -383,5 +399,8 @@ fn ringing_is_repeated_each_minute() {
     w.dial("alice", "bob");
     w.run(150_000);
     let rings: Vec<&String> = w.ladder.iter().filter(|line| line.ends_with("180 INVITE")).collect();
-    assert_eq!(rings, ["10 bob -> alice 180 INVITE", "60010 bob -> alice 180 INVITE", "120010 bob -> alice 180 INVITE"]);
+    assert_eq!(
+        rings,
+        ["10 bob -> alice 180 INVITE", "60010 bob -> alice 180 INVITE", "120010 bob -> alice 180 INVITE"]
+    );
 }

@@ -12,7 +12,8 @@ impl UserAgent {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         match std::mem::replace(&mut call.state, State::Cancelling) {
             State::Incoming(Incoming { server, dialog, flow, .. }) => {
-                call.state = State::Established(Session { dialog, flow, auth: Auth::default(), unacked: None, offered: None });
+                call.state =
+                    State::Established(Session { dialog, flow, auth: Auth::default(), unacked: None, offered: None });
                 self.accept(now, layer, id, server, flow, body)
             }
             State::Established(mut session) => {
@@ -31,7 +32,15 @@ impl UserAgent {
         }
     }
 
-    fn accept(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, server: ServerTransactionId, flow: Flow, body: Option<Body>) -> bool {
+    fn accept(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        server: ServerTransactionId,
+        flow: Flow,
+        body: Option<Body>,
+    ) -> bool {
         self.by_invite.remove(&server);
         let Some(call) = self.calls.get(&id) else { return false };
         let Some(packet) = layer.request_of(server) else { return false };
@@ -53,7 +62,13 @@ impl UserAgent {
 
     /// The 2xx goes out again, at T1 and at intervals that double up to T2, over reliable transports too; after 64*T1 the
     /// caller is given up (section 13.3.1.4).
-    pub(crate) fn repeat_2xx(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, server: ServerTransactionId) {
+    pub(crate) fn repeat_2xx(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        server: ServerTransactionId,
+    ) {
         let t2 = self.config.t2;
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(session) = call.session_mut() else { return };

@@ -38,7 +38,13 @@ impl UserAgent {
     }
 
     /// The time that the INVITE's Expires gave has passed (RFC 3261 section 13.3.1).
-    pub(crate) fn invite_expires(&mut self, now: Now, layer: &mut TransactionLayer, call: CallId, server: ServerTransactionId) {
+    pub(crate) fn invite_expires(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        call: CallId,
+        server: ServerTransactionId,
+    ) {
         if self.by_invite.get(&server) == Some(&call) {
             self.end_unanswered(now, layer, call, 487, End::Expired);
         }

@@ -1,7 +1,7 @@
 use super::{CALLS_MAX, Call, CallId, FORKED_ANSWERS_MAX, Session, State};
 use crate::config::{Body, Identity, Route};
 use crate::outgoing::Way;
-use crate::request::{Acked, Contact, Purpose, Request};
+use crate::request::{Acked, Contact, From, Purpose, Request, TAG_LENGTH};
 use crate::{Dialog, End, Event, Failure, UserAgent};
 use engine::Now;
 use sip_message::{HeaderName, Message, Method};
@@ -30,7 +30,8 @@ impl UserAgent {
         request.contact = Contact::User(dial.identity.contact_user.clone());
         request.fields.push((HeaderName::Allow, crate::incoming::ALLOW.to_owned()));
         request.fields.push((HeaderName::Accept, self.config.accept.to_owned()));
-        let local_tag = tag_of(&request.from).to_owned();
+        let local_tag = self.rng.token(TAG_LENGTH);
+        request.from = From::Identity(dial.identity.clone(), local_tag.clone());
         self.by_tag.insert(local_tag.clone(), call);
         let way = self.way(&dial.route, &dial.uri);
         // The request's number is the next one: the call must know it before the way is known.
@@ -142,8 +143,4 @@ impl UserAgent {
             call.state = state;
         }
     }
-}
-
-fn tag_of(from: &str) -> &str {
-    from.rsplit_once(";tag=").map_or("", |(_, tag)| tag)
 }

@@ -99,14 +99,22 @@ impl Call {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.state {
             State::Established(session) | State::Leaving { session, .. } => Some(session),
-            State::Locating { .. } | State::Located { .. } | State::Inviting { .. } | State::Cancelling | State::Incoming(_) => None,
+            State::Locating { .. }
+            | State::Located { .. }
+            | State::Inviting { .. }
+            | State::Cancelling
+            | State::Incoming(_) => None,
         }
     }
 
     pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
         match &mut self.state {
             State::Established(session) | State::Leaving { session, .. } => Some(session),
-            State::Locating { .. } | State::Located { .. } | State::Inviting { .. } | State::Cancelling | State::Incoming(_) => None,
+            State::Locating { .. }
+            | State::Located { .. }
+            | State::Inviting { .. }
+            | State::Cancelling
+            | State::Incoming(_) => None,
         }
     }
 
@@ -155,8 +163,19 @@ impl UserAgent {
     }
 
     /// A response with what each of ours to an INVITE has: our tag, and where we are.
-    pub(crate) fn invite_reply(&self, request: &Message, status: u16, source: SocketAddr, tag: &str, contact: &str) -> Builder {
+    pub(crate) fn invite_reply(
+        &self,
+        request: &Message,
+        status: u16,
+        source: SocketAddr,
+        tag: &str,
+        contact: &str,
+    ) -> Builder {
         let reply = Builder::reply(request, status, source).to_tag(tag).header(HeaderName::Contact, contact);
-        if status < 200 { reply } else { reply.header(HeaderName::Allow, crate::incoming::ALLOW).header(HeaderName::Accept, self.config.accept) }
+        if status < 200 {
+            reply
+        } else {
+            reply.header(HeaderName::Allow, crate::incoming::ALLOW).header(HeaderName::Accept, self.config.accept)
+        }
     }
 }

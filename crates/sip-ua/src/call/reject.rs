@@ -7,7 +7,14 @@ use sip_transaction::{ServerTransactionId, TransactionLayer};
 impl UserAgent {
     /// Refuses an incoming call, or the peer's offer inside a call, with a status of 300 to 699 and perhaps words of one's own.
     /// `false` when nothing awaits an answer, or when the status refuses nothing.
-    pub fn reject(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, status: u16, reason: Option<&str>) -> bool {
+    pub fn reject(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        status: u16,
+        reason: Option<&str>,
+    ) -> bool {
         if !(300..700).contains(&status) {
             return false;
         }
@@ -30,7 +37,14 @@ impl UserAgent {
     }
 
     /// The final response to the INVITE of a call that rings here.
-    pub(crate) fn refuse_incoming(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, status: u16, reason: Option<&str>) {
+    pub(crate) fn refuse_incoming(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        status: u16,
+        reason: Option<&str>,
+    ) {
         let Some(call) = self.calls.get(&id) else { return };
         let State::Incoming(incoming) = &call.state else { return };
         let server = incoming.server;
@@ -43,7 +57,14 @@ impl UserAgent {
     }
 
     /// The final response to an INVITE inside a call.
-    pub(crate) fn refuse_offer(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, server: ServerTransactionId, status: u16) {
+    pub(crate) fn refuse_offer(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        server: ServerTransactionId,
+        status: u16,
+    ) {
         self.by_invite.remove(&server);
         if let Some(session) = self.calls.get_mut(&id).and_then(|call| call.session_mut()) {
             session.offered = None;

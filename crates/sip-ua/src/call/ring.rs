@@ -11,7 +11,14 @@ const REPEAT: Duration = Duration::from_secs(60);
 impl UserAgent {
     /// Tells the caller that the phone rings (180), or any other provisional status from 101 to 199, with early media when there is a body.
     /// `false` when the call does not await an answer.
-    pub fn ring(&mut self, now: Now, layer: &mut TransactionLayer, id: CallId, status: u16, body: Option<Body>) -> bool {
+    pub fn ring(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: CallId,
+        status: u16,
+        body: Option<Body>,
+    ) -> bool {
         let Some(call) = self.calls.get(&id) else { return false };
         let State::Incoming(incoming) = &call.state else { return false };
         let (server, first) = (incoming.server, incoming.provisional.is_none());

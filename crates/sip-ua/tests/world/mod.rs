@@ -79,7 +79,8 @@ impl World {
         };
         for name in names {
             let n = world.nodes.len() as u64 + 1;
-            let layer = TransactionLayer::new(sip_transaction::Config::new(0, Mac::from_key([7; 16])), Rng::from_u64(n));
+            let layer =
+                TransactionLayer::new(sip_transaction::Config::new(0, Mac::from_key([7; 16])), Rng::from_u64(n));
             let agent = UserAgent::new(config.clone(), Rng::from_u64(100 + n));
             world.add(name, Mind::Agent(Box::new((layer, agent))));
         }
@@ -110,7 +111,7 @@ impl World {
 
     pub fn identity(name: &str, password: Option<&str>) -> Identity {
         Identity {
-            uri: format!("sip:{name}@example.org"),
+            uri: Some(format!("sip:{name}@example.org")),
             display: None,
             contact_user: name.to_owned(),
             credentials: password.map(|password| Credentials::new(name, password)),
@@ -244,7 +245,8 @@ impl World {
             match output {
                 sip_transaction::Output::Event(event) => agent.handle_event(now, layer, event),
                 sip_transaction::Output::Send { flow, bytes, transaction } => {
-                    let refused = flow.transport.reliable() && self.nodes.iter().any(|node| node.at == flow.remote && node.no_streams);
+                    let refused = flow.transport.reliable()
+                        && self.nodes.iter().any(|node| node.at == flow.remote && node.no_streams);
                     match transaction.filter(|_| refused) {
                         Some(transaction) => {
                             let Mind::Agent(mind) = &mut self.nodes[n].mind else { return false };
@@ -264,7 +266,8 @@ impl World {
                     ip.map(|ip| SocketAddr::new(ip, next_hop.port.unwrap_or(5060))).into_iter().collect()
                 });
                 let transport = next_hop.transport.unwrap_or(Transport::Udp);
-                let flows = remotes.into_iter().map(|remote| Flow { transport, local: node.at, remote, connection: None });
+                let flows =
+                    remotes.into_iter().map(|remote| Flow { transport, local: node.at, remote, connection: None });
                 agent.resolved(now, layer, ticket, flows.collect());
                 true
             }
@@ -298,7 +301,8 @@ impl World {
     /// The ladder, line by line.
     pub fn expect(&mut self, ladder: &str) {
         let wanted: Vec<&str> = ladder.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let wanted: Vec<String> = wanted.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let wanted: Vec<String> =
+            wanted.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(self.ladder, wanted, "\n{}", self.ladder.join("\n"));
         self.ladder.clear();
     }
@@ -315,7 +319,9 @@ impl World {
 
 /// An event in a word or three.
 fn told(event: &Event) -> String {
-    let text = |body: &Option<Body>| body.as_ref().map_or(String::new(), |body| format!(" {}", String::from_utf8_lossy(&body.bytes)));
+    let text = |body: &Option<Body>| {
+        body.as_ref().map_or(String::new(), |body| format!(" {}", String::from_utf8_lossy(&body.bytes)))
+    };
     match event {
         Event::Located { .. } => "located".to_owned(),
         Event::Progress { status, body, .. } => format!("progress {status}{}", text(body)),
@@ -326,7 +332,9 @@ fn told(event: &Event) -> String {
         Event::Offered { body, .. } => format!("offered{}", text(body)),
         Event::Ended { end, .. } => format!("ended {end:?}"),
         Event::Registered { expires_s, .. } => format!("registered {expires_s}"),
-        Event::RegistrationFailed { failure, retry_s, .. } => format!("registration failed {} retry {}", failure.status(), retry_s.is_some()),
+        Event::RegistrationFailed { failure, retry_s, .. } => {
+            format!("registration failed {} retry {}", failure.status(), retry_s.is_some())
+        }
         Event::Unregistered { outcome, .. } => format!("unregistered {}", outcome.is_ok()),
         Event::Replied { outcome, .. } => match outcome {
             Ok(message) => format!("replied {}", message.status()),
