@@ -116,6 +116,11 @@ impl Proxy {
             let reply = own_response(&self.config.mac, packet, 503);
             return layer.respond(now, id, 503, reply);
         }
+        if packet.message.max_forwards() == Ok(Some(0)) {
+            // An OPTIONS or REGISTER that was let pass in case it ended here (RFC 3261 section 16.3 item 3).
+            let reply = own_response(&self.config.mac, packet, 483);
+            return layer.respond(now, id, 483, reply);
+        }
         let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
         self.contexts.insert(id, Context::new(invite, preprocessed));
         if invite {
