@@ -88,11 +88,12 @@ fn left_behind() -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// Crates below the purity line that switch off the lint which draws it; their tests may read files.
+/// Crates below the purity line that switch off the lint which draws it; their tests and examples may look at the world.
 fn line_crossers() -> Result<Vec<String>> {
-    let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests");
+    let beside =
+        |path: &Path| path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "examples");
     let crossing = |path: &Path, text: &str| {
-        !is_test(path)
+        !beside(path)
             && !ABOVE_THE_LINE.iter().any(|folder| path.starts_with(folder))
             && text.contains("clippy::disallowed_")
     };

@@ -162,7 +162,7 @@ fn still_serves(world: &World) -> Result<()> {
 
 fn still_serves_from(world: &World, host: u8) -> Result<()> {
     let (exchange, from) = (world.exchange_ip(), world.scope.ip(host));
-    let request = options(&exchange, &from, "2 OPTIONS", "");
+    let request = options(&exchange, &from, "2 OPTIONS", "").replace("z9hG4bK-x", "z9hG4bK-serves");
     let answer = raw::udp_exchange(&from, &exchange, request.as_bytes())?;
     ensure!(answer.starts_with("SIP/2.0 200 "), "OPTIONS got {answer}");
     Ok(())
