@@ -153,6 +153,9 @@ impl Scan<'_> {
             let line = &self.text[begin..end];
             if line[0] == b' ' || line[0] == b'\t' {
                 let trimmed = end - line.iter().rev().take_while(|b| is_lws(**b)).count();
+                if has_control(line) {
+                    self.found(begin, CONTROL);
+                }
                 match self.slots.last_mut() {
                     Some(slot) if trimmed > begin => slot.value.1 = trimmed as u16,
                     Some(_) => {}
@@ -189,8 +192,8 @@ impl Scan<'_> {
             while value_end > value && is_lws(self.text[value_end - 1]) {
                 value_end -= 1;
             }
-            if memchr3(b'\r', 0, 0x7f, &self.text[value..value_end]).is_some() {
-                self.found(begin, "control character in a header field");
+            if has_control(&self.text[value..value_end]) {
+                self.found(begin, CONTROL);
             }
             self.slots.push(Slot {
                 name: known,
@@ -200,4 +203,11 @@ impl Scan<'_> {
             });
         }
     }
+}
+
+const CONTROL: &str = "control character in a header field";
+
+/// Whether a line holds what some other parser would take for its end.
+fn has_control(line: &[u8]) -> bool {
+    memchr3(b'\r', 0, 0x7f, line).is_some()
 }

@@ -126,6 +126,16 @@ fn a_malformed_request_earns_a_400_that_says_why() {
     }
 }
 
+/// Found by fuzzing: only the first line of a folded value was looked at.
+#[test]
+fn a_control_character_in_a_folded_line_is_found() {
+    for control in ["\0", "\r", "\x7f"] {
+        let request = INVITE.replace("t: Bob\r\n\t <", &format!("t: Bob\r\n\t{control}<"));
+        let malformed = Message::parse(Bytes::from(request)).unwrap_err();
+        assert_eq!(malformed.defect.reason(), "control character in a header field");
+    }
+}
+
 #[test]
 fn limits_on_what_one_message_may_hold() {
     let many = INVITE.replacen("X-Unknown", &"X-A: y\r\n".repeat(sip_message::HEADERS_MAX), 1);
