@@ -55,7 +55,7 @@ impl Backend<Reflector> for Nothing {
 fn main() {
     let address = std::env::args().nth(1).and_then(|a| a.parse().ok()).expect("an address to listen on");
     let config = ServeConfig { listen: ListenConfig { udp: vec![address], tcp: vec![] }, ..ServeConfig::default() };
-    let reflector = |_: usize, _: &[_]| {
+    let reflector = |_: usize, _: &[_], _: &Later<()>| {
         let start = Instant::now();
         (Reflector { outputs: VecDeque::new(), report_at: start, cpu: Duration::ZERO, datagrams: 0 }, Nothing)
     };

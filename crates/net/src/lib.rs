@@ -7,6 +7,9 @@
 //! A turn of its loop is receive, feed, drain, send, each in bounded batches; see `driver/turn.rs`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // above the purity line: this is where the world begins
 
+mod exchange;
+mod telephone;
+
 mod engine;
 mod serving;
 
@@ -17,14 +20,17 @@ mod listen;
 mod tcp;
 mod udp;
 
+mod chance;
 mod counters;
 mod tap;
 
 mod island;
 
+pub use chance::system_rng;
 pub use counters::{Counters, Totals};
 pub use driver::{Later, SHARD_QUEUE_MAX};
 pub use engine::{Backend, Engine, Output};
+pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
 pub use resolve::{RESOLVES_MAX, Resolver};
@@ -34,4 +40,5 @@ pub use tcp::{
     CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,
     STREAM_FIRST_MESSAGE_S_MAX, STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX, StreamLimits,
 };
+pub use telephone::{EVENTS_MAX, MEDIA_SOCKETS_MAX, PhoneShell, PhoneShellConfig};
 pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};

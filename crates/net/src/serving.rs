@@ -2,7 +2,8 @@ use crate::counters::{Counters, Totals};
 use crate::driver::{Driver, DriverParts, shard_queues};
 use crate::listen::open;
 use crate::tap::Tap;
-use crate::{Backend, Engine, ListenConfig, ListenError, LocalAddress, StreamLimits};
+use crate::{Backend, Engine, Later, ListenConfig, ListenError, LocalAddress, StreamLimits};
+use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,8 +13,8 @@ use tokio::sync::oneshot;
 /// Threads that one driver may keep busy with lookups of names.
 const LOOKUP_THREADS_MAX: usize = 8;
 
-/// Tells which shard a message belongs to; what it returns is taken modulo the number of drivers.
-pub type Owner = Arc<dyn Fn(&[u8]) -> usize + Send + Sync>;
+/// Tells which shard a message belongs to, out of as many as there are drivers; `None`: the one it came to.
+pub type Owner = Arc<dyn Fn(&Bytes) -> Option<usize> + Send + Sync>;
 
 /// How to serve.
 #[derive(Clone)]
@@ -47,11 +48,12 @@ pub struct Serving {
     drivers: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
-/// Opens the sockets and starts a driver for each shard with the engine and the backend that `make` builds for it, on its own thread;
-/// it is told the shard's number and the addresses that are listened on. All sockets are open when this returns.
+/// Opens the sockets and starts a driver for each shard with the engine and the backend that `make` builds for it, on its own thread.
+/// It is told the shard's number, the addresses that are listened on, and the way into the engine. All sockets are open when this
+/// returns.
 pub fn serve_engines<E, B>(
     config: ServeConfig,
-    make: impl Fn(usize, &[LocalAddress]) -> (E, B) + Send + Sync + 'static,
+    make: impl Fn(usize, &[LocalAddress], &Later<E::Answer>) -> (E, B) + Send + Sync + 'static,
 ) -> Result<Serving, ListenError>
 where
     E: Engine + 'static,
@@ -78,9 +80,10 @@ where
             stop,
         };
         let (make, addresses) = (make.clone(), serving.addresses.clone());
+        let later = parts.inboxes.later.clone();
         let (started_sender, started) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name(format!("{}-{index}", config.name)).spawn(move || {
-            run(parts, || make(index, &addresses), &started_sender);
+            run(parts, || make(index, &addresses, &later), &started_sender);
         });
         serving.counters.push(counters);
         serving.drivers.push((stop_sender, thread.map_err(ListenError::Start)?));

@@ -262,7 +262,7 @@ fn a_peer_that_takes_nothing_for_too_long_is_cut() {
 
 #[test]
 fn any_shard_sends_over_any_connection_and_all_hear_of_its_end() {
-    let owner: net::Owner = Arc::new(|bytes: &[u8]| usize::from(bytes.last().copied().unwrap_or(0) - b'a'));
+    let owner: net::Owner = Arc::new(|bytes: &Bytes| Some(usize::from(bytes.last()? - b'a')));
     let stage = Stage::new(ServeConfig { drivers: 3, owner: Some(owner), ..tcp(StreamLimits::default()) });
     let mut peer = connect(&stage);
     let mut flows = Vec::new();

@@ -195,14 +195,9 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         if let Some(tap) = &self.wires.tap {
             tap.handle_message(now, &flow, Direction::Received, &bytes);
         }
-        match &self.owner {
-            Some(owner) => {
-                let shard = owner(&bytes) % self.shards.len();
-                if shard == self.index {
-                    self.engine.handle_packet(now, flow, bytes);
-                } else {
-                    self.hand_over(shard, Parcel::Packet { flow, bytes });
-                }
+        match self.owner.as_ref().and_then(|owner| owner(&bytes)).filter(|shard| *shard != self.index) {
+            Some(shard) => {
+                self.hand_over(shard, Parcel::Packet { flow, bytes });
             }
             None => self.engine.handle_packet(now, flow, bytes),
         }

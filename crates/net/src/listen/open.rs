@@ -2,7 +2,7 @@ use super::holder::{Holder, find};
 use crate::UdpBatch;
 use sip_message::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::{fmt, io};
 
 /// Connections that the kernel may hold ready before we accept them.
@@ -15,6 +15,16 @@ pub struct ListenConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP addresses.
     pub tcp: Vec<SocketAddr>,
+}
+
+impl ListenConfig {
+    /// Every address of this machine, UDP and TCP at `port`; IPv6 only where the system has it.
+    pub fn any(port: u16) -> ListenConfig {
+        let has_ipv6 = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).is_ok();
+        let ipv6 = has_ipv6.then(|| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+        let all: Vec<SocketAddr> = std::iter::once((Ipv4Addr::UNSPECIFIED, port).into()).chain(ipv6).collect();
+        ListenConfig { udp: all.clone(), tcp: all }
+    }
 }
 
 /// One address that is listened on, as it was bound.

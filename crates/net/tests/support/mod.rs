@@ -21,6 +21,7 @@ pub enum Saw {
     SendFailed(ClientTransactionId),
     Closed(ConnectionId),
     Timeout,
+    Blocked,
 }
 
 /// What the test tells an engine.
@@ -28,7 +29,7 @@ pub enum Saw {
 pub enum Do {
     Send(Flow, Bytes, Option<ClientTransactionId>),
     WakeAt(Instant),
-    /// Holds the driver until the other end of the channel is dropped.
+    /// Says so, and holds the driver until the other end of the channel is dropped.
     Block(Receiver<()>),
 }
 
@@ -61,7 +62,10 @@ impl Engine for Puppet {
         match what {
             Do::Send(flow, bytes, transaction) => self.outputs.push_back(Output::Send { flow, bytes, transaction }),
             Do::WakeAt(at) => self.wake_at = Some(at),
-            Do::Block(until_dropped) => drop(until_dropped.recv()),
+            Do::Block(until_dropped) => {
+                self.saw(Saw::Blocked);
+                let _ = until_dropped.recv();
+            }
         }
     }
     fn handle_timeout(&mut self, now: Now) {
@@ -97,7 +101,7 @@ impl Stage {
     pub fn new(config: ServeConfig) -> Stage {
         let drivers = config.drivers;
         let ((saw_sender, saw), (strings_sender, strings)) = (channel(), channel());
-        let serving = serve_engines(config, move |shard, _| {
+        let serving = serve_engines(config, move |shard, _, _| {
             let outputs = VecDeque::from([Output::Ask(())]);
             let puppet = Puppet { shard, saw: saw_sender.clone(), outputs, wake_at: None };
             (puppet, Strings(strings_sender.clone(), shard))
@@ -151,7 +155,7 @@ pub fn loopback() -> Vec<SocketAddr> {
 
 /// Why `config` cannot be served.
 pub fn refusal(config: ServeConfig) -> ListenError {
-    serve_engines(config, |_, _| -> (Never, Never) { unreachable!("no port, no engine") }).expect_err("a refusal")
+    serve_engines(config, |_, _, _| -> (Never, Never) { unreachable!("no port, no engine") }).expect_err("a refusal")
 }
 
 /// An engine that is never made.

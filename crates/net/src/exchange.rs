@@ -1,0 +1,81 @@
+use crate::{
+    Backend, Engine, Later, ListenError, LocalAddress, Output, Owner, Resolver, ServeConfig, Serving, serve_engines,
+};
+use bytes::Bytes;
+use engine::Now;
+use server::{Answer, Ask, Input, Keys, Server};
+use sip_message::Message;
+use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs an exchange: one [`Server`] for each driver, made by `make_shard` (told its number and the addresses that are listened on).
+///
+/// `backend` answers all they ask but names, which are looked up here; each driver has a clone of it. `keys` are those of the servers'
+/// configuration: they say which shard a message belongs to, so `config.owner` need not be set.
+pub fn serve<B: Backend<Server> + Clone + Send + Sync + 'static>(
+    config: ServeConfig,
+    keys: Keys,
+    make_shard: impl Fn(usize, &[LocalAddress]) -> Server + Send + Sync + 'static,
+    backend: B,
+) -> Result<Serving, ListenError> {
+    let shards = config.drivers.max(1);
+    // What is no message is answered, if at all, without state: any shard can do that.
+    let owner: Owner =
+        Arc::new(move |bytes: &Bytes| Some(server::owner(&keys, shards, &Message::parse(bytes.clone()).ok()?)));
+    let config = ServeConfig { owner: Some(owner), ..config };
+    serve_engines(config, move |shard, addresses, _| {
+        let backend = Resolving { resolver: Resolver::new(addresses), others: backend.clone() };
+        (make_shard(shard, addresses), backend)
+    })
+}
+
+/// Looks names up, and leaves everything else to another.
+struct Resolving<B> {
+    resolver: Resolver,
+    others: B,
+}
+
+impl<B: Backend<Server>> Backend<Server> for Resolving<B> {
+    fn handle_ask(&mut self, now: Now, ask: Ask, later: &Later<Answer>) -> Option<Answer> {
+        let Ask::Resolve { ticket, transport, host, port } = ask else {
+            return self.others.handle_ask(now, ask, later);
+        };
+        if let Some(flows) = self.resolver.resolve_address(transport, &host, port) {
+            return Some(Answer::Resolved { ticket, flows });
+        }
+        let resolver = self.resolver.clone();
+        later.spawn(async move { Answer::Resolved { ticket, flows: resolver.resolve(transport, &host, port).await } });
+        None
+    }
+}
+
+impl Engine for Server {
+    type Ask = Ask;
+    type Answer = Answer;
+
+    fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        self.handle_input(now, Input::Packet { flow, bytes });
+    }
+    fn handle_send_failed(&mut self, now: Now, transaction: ClientTransactionId) {
+        self.handle_input(now, Input::SendFailed { transaction });
+    }
+    fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId) {
+        self.handle_input(now, Input::ConnectionClosed(connection));
+    }
+    fn handle_answer(&mut self, now: Now, answer: Answer) {
+        self.handle_input(now, Input::Answer(answer));
+    }
+    fn handle_timeout(&mut self, now: Now) {
+        Server::handle_timeout(self, now);
+    }
+    fn poll_output(&mut self) -> Option<Output<Ask>> {
+        Some(match Server::poll_output(self)? {
+            server::Output::Send { flow, bytes, transaction } => Output::Send { flow, bytes, transaction },
+            server::Output::Ask(ask) => Output::Ask(ask),
+        })
+    }
+    fn poll_timeout(&self) -> Option<Instant> {
+        Server::poll_timeout(self)
+    }
+}
