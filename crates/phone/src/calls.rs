@@ -79,7 +79,7 @@ impl Phone {
         };
         self.incoming = self.incoming.wrapping_add(1);
         let id = CallId::Incoming(self.incoming);
-        let sound = Sound::Ringing { offer, local: flow.local.ip() };
+        let sound = Sound::Ringing { offer: offer.map(Box::new), local: flow.local.ip() };
         self.calls.insert(id, Call { agent, play: Source::Silence, record: false, sound });
         self.by_agent.insert(agent, id);
         self.event(Event::Incoming { call: id, from, uri, source: flow.remote });

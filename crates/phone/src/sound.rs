@@ -15,7 +15,7 @@ pub(crate) enum Sound {
     /// Nothing is known yet.
     None,
     /// It rings here: what the caller offers (without, it wants our offer), and the address that the caller reaches us at.
-    Ringing { offer: Option<SessionDescription>, local: IpAddr },
+    Ringing { offer: Option<Box<SessionDescription>>, local: IpAddr },
     /// A socket is being opened, to make an offer or to answer one.
     Opening { what_for: WhatFor, local: IpAddr },
     /// Our offer is out.
@@ -31,7 +31,7 @@ pub(crate) enum WhatFor {
     /// Our INVITE.
     Invite,
     /// Our answer to this offer, or our offer in the answer.
-    Answer(Option<SessionDescription>),
+    Answer(Option<Box<SessionDescription>>),
 }
 
 /// A session that both have agreed on.
@@ -57,7 +57,7 @@ impl Phone {
         }
     }
 
-    pub(crate) fn open_for_answer(&mut self, id: CallId, offer: Option<SessionDescription>, local: IpAddr) {
+    pub(crate) fn open_for_answer(&mut self, id: CallId, offer: Option<Box<SessionDescription>>, local: IpAddr) {
         self.open(id, WhatFor::Answer(offer), local);
     }
 
@@ -112,7 +112,7 @@ impl Phone {
                 }
                 // Examined when it came: only the address is new.
                 Err(error) => {
-                    self.set_sound(id, Sound::Offered { socket, capabilities, offer });
+                    self.set_sound(id, Sound::Offered { socket, capabilities, offer: *offer });
                     self.event(Event::NoMedia { call: id, why: error.to_string() });
                     self.agent.reject(now, &mut self.layer, agent, 488, None);
                 }

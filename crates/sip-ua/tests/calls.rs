@@ -11,7 +11,7 @@ fn call_answer_hang_up() {
     let mut w = World::new(&["alice", "bob"]);
     let call = w.dial("alice", "bob");
     w.run(1000);
-    let incoming = w.incoming("bob");
+    let incoming = w.incoming();
     assert!(w.answer("bob", incoming));
     w.run(1000);
     assert_eq!(w.events("alice"), ["located", "progress 180", "answered answer"]);
@@ -38,7 +38,7 @@ fn the_callee_hangs_up() {
     w.node("bob").manners = Manners::Answer;
     w.dial("alice", "bob");
     w.run(100);
-    let call = w.incoming("bob");
+    let call = w.incoming();
     assert!(w.hangup("bob", call));
     w.run(100);
     w.expect(
@@ -78,7 +78,7 @@ fn the_answer_crosses_the_cancel() {
     let mut w = World::new(&["alice", "bob"]);
     let call = w.dial("alice", "bob");
     w.run(1000);
-    let incoming = w.incoming("bob");
+    let incoming = w.incoming();
     w.hangup("alice", call);
     w.answer("bob", incoming);
     w.run(1000);
@@ -119,7 +119,7 @@ fn hanging_up_on_a_ringing_phone_declines() {
     let mut w = World::new(&["alice", "bob"]);
     w.dial("alice", "bob");
     w.run(100);
-    let call = w.incoming("bob");
+    let call = w.incoming();
     assert!(w.hangup("bob", call));
     w.run(100);
     assert_eq!(w.events("alice"), ["located", "progress 180", "failed 603 Decline"]);
@@ -131,7 +131,7 @@ fn words_of_ones_own() {
     let mut w = World::new(&["alice", "bob"]);
     w.dial("alice", "bob");
     w.run(100);
-    let call = w.incoming("bob");
+    let call = w.incoming();
     assert!(!w.agent("bob", |now, layer, agent| agent.reject(now, layer, call, 200, None)), "200 refuses nothing");
     assert!(w.agent("bob", |now, layer, agent| agent.reject(now, layer, call, 480, Some("Gone fishing"))));
     w.run(100);
@@ -206,7 +206,7 @@ fn the_callee_waits_for_the_ack_before_its_bye() {
     w.lose("alice -> bob ACK", 1);
     w.dial("alice", "bob");
     w.run(100);
-    let call = w.incoming("bob");
+    let call = w.incoming();
     assert!(w.hangup("bob", call));
     w.run(1000);
     w.expect(
@@ -228,7 +228,7 @@ fn leaving_without_any_ack() {
     w.lose("alice -> bob ACK", 99);
     w.dial("alice", "bob");
     w.run(100);
-    let call = w.incoming("bob");
+    let call = w.incoming();
     w.hangup("bob", call);
     w.run(40_000);
     assert!(w.ladder.contains(&"32010 bob -> alice BYE".to_owned()), "{:?}", w.ladder);
@@ -242,7 +242,7 @@ fn both_hang_up_at_once() {
     w.node("bob").manners = Manners::Answer;
     let call = w.dial("alice", "bob");
     w.run(100);
-    let incoming = w.incoming("bob");
+    let incoming = w.incoming();
     w.hangup("alice", call);
     w.hangup("bob", incoming);
     w.run(1000);

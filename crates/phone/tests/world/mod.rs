@@ -1,5 +1,5 @@
 //! A virtual wire between phones: virtual time, 10 ms from end to end, loss and reordering as the test wants them.
-#![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part
 
 use bytes::Bytes;
 use engine::{Now, Rng};

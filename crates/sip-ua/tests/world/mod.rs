@@ -1,7 +1,7 @@
 //! A virtual wire between user agents: virtual time, 10 ms from end to end, and whatever is to be lost is lost.
 //!
 //! Every packet becomes one line of the ladder: `ms from -> to what`.
-#![allow(dead_code, unreachable_pub)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part
 
 use bytes::Bytes;
 use engine::{Mac, Now, Rng};
@@ -54,6 +54,8 @@ pub struct World {
     lose: Vec<(String, usize)>,
     /// Messages as they were delivered.
     pub delivered: Vec<Message>,
+    /// The call that came in last.
+    pub incoming_call: Option<CallId>,
     /// Names that resolve to more than one address, or to none.
     pub names: BTreeMap<String, Vec<SocketAddr>>,
 }
@@ -75,6 +77,7 @@ impl World {
             ladder: Vec::new(),
             lose: Vec::new(),
             delivered: Vec::new(),
+            incoming_call: None,
             names: BTreeMap::new(),
         };
         for name in names {
@@ -152,10 +155,8 @@ impl World {
         self.agent(name, |now, layer, agent| agent.answer(now, layer, call, body("answer")))
     }
 
-    /// The call that came in last.
-    pub fn incoming(&mut self, name: &str) -> CallId {
-        let mut events = self.node(name).events.iter().rev();
-        events.find_map(|event| if let Event::Incoming { call, .. } = event { Some(*call) } else { None }).unwrap()
+    pub fn incoming(&self) -> CallId {
+        self.incoming_call.unwrap()
     }
 
     /// Lets time pass.
@@ -201,6 +202,26 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Sends a message that the test wrote: `\n` for line ends, `FROM` and `TO` for the addresses, and a Via where there is none.
+    pub fn say(&mut self, from: &str, to: &str, text: &str) {
+        let (local, remote) = (self.node(from).at, self.node(to).at);
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let head: Vec<&str> = head.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let mut head = head.join("\r\n").replace("FROM", &local.to_string()).replace("TO:", &remote.to_string());
+        self.sent += 1;
+        if !head.contains("Via:") {
+            let via = format!("SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{};rport", self.sent);
+            head = head.replacen("SIP/2.0", &via, 1);
+        }
+        let text = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        self.send(Flow { transport: Transport::Udp, local, remote, connection: None }, text.into());
+    }
+
+    /// The message that was sent last by a script's node, or to it.
+    pub fn last(&self) -> &Message {
+        self.delivered.last().unwrap()
     }
 
     fn send(&mut self, flow: Flow, bytes: Bytes) {
@@ -272,6 +293,9 @@ impl World {
                 true
             }
             Some(Output::Event(event)) => {
+                if let Event::Incoming { call, .. } = &event {
+                    self.incoming_call = Some(*call);
+                }
                 match (&event, node.manners) {
                     (Event::Located { call, .. }, _) => {
                         agent.invite(now, layer, *call, body("offer"));
