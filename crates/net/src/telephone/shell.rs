@@ -6,8 +6,8 @@ use crate::{
 };
 use phone::{Command, Event, Input, Phone};
 use std::ops::RangeInclusive;
-use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 
 /// Events that may wait for their reader; what comes after is lost. A phone makes a few per call.
 pub const EVENTS_MAX: usize = 4096;
