@@ -1,7 +1,7 @@
 //! Who may do what: the questions that come before a request gets a transaction, so that a stranger's costs us nothing.
 
-use crate::Server;
 use crate::server::Purpose;
+use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_auth::{Claim, Kind, Secrets, Verdict};
 use sip_message::{Builder, HeaderName, Message, Method};
@@ -48,16 +48,24 @@ impl Server {
                 let reply = self.reply(&packet, 400).reason(reason);
                 self.reply_stateless(&packet, reply);
             }
+            // The request names its own ticket, so that its retransmission, should the secrets take their time, finds it waiting.
+            Verdict::Claims(_) if self.pending.contains_key(&self.ticket_of(request)) => {}
             Verdict::Claims(_) if self.pending.len() >= CREDENTIALS_PENDING_MAX => {
                 let reply = self.reply(&packet, 503).header(HeaderName::RetryAfter, 10);
                 self.reply_stateless(&packet, reply);
             }
             Verdict::Claims(claim) => {
-                let user = claim.user().to_owned();
-                let ticket = self.ask_credentials(user);
+                let ticket = self.ticket_of(request);
+                self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: claim.user().to_owned() }));
                 self.pending.insert(ticket, Pending { packet, preprocessed, claim, kind });
             }
         }
+    }
+
+    fn ticket_of(&self, request: &Message) -> u64 {
+        let cseq = request.header(HeaderName::CSeq).unwrap_or("");
+        let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or("");
+        self.config.keys.tag.of(&[request.call_id().as_bytes(), cseq.as_bytes(), branch.as_bytes()]) as u64
     }
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.

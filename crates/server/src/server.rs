@@ -28,7 +28,7 @@ pub struct Server {
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Preprocessed>,
     last_ticket: u64,
-    outputs: VecDeque<Output>,
+    pub(crate) outputs: VecDeque<Output>,
 }
 
 /// What a request is for, by its method and Request-URI.
@@ -234,12 +234,6 @@ impl Server {
             return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
         }
         domains.address_of_record(&uri).map_or(Purpose::Exchange, Purpose::User)
-    }
-
-    pub(crate) fn ask_credentials(&mut self, user: String) -> u64 {
-        self.last_ticket += 1;
-        self.outputs.push_back(Output::Ask(Ask::Credentials { ticket: self.last_ticket, user }));
-        self.last_ticket
     }
 
     fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
