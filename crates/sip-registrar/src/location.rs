@@ -126,6 +126,11 @@ impl Location {
         self.due.first().filter(is_due).is_some()
     }
 
+    /// Every address-of-record that has bindings, or had some until a moment ago; those first whose bindings end first.
+    pub fn addresses_of_record(&self) -> impl Iterator<Item = &AddressOfRecord> {
+        self.due.iter().map(|(_, aor)| aor)
+    }
+
     /// Bindings held, those included that have ended and were not swept yet.
     pub fn len(&self) -> usize {
         self.bindings

@@ -11,10 +11,13 @@ mod account;
 mod accounts;
 mod users_file;
 
+mod bindings;
+
 mod atomic;
 
 pub use account::{Account, NAME_BYTES_MAX, valid_name};
 pub use accounts::Accounts;
+pub use bindings::Bindings;
 pub use data_folder::{DataFolder, FolderLock, KEY_BYTES};
 pub use error::StoreError;
 pub use users_file::{UsersFile, unhex};
