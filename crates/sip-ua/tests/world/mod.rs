@@ -219,7 +219,13 @@ impl World {
         self.send(Flow { transport: Transport::Udp, local, remote, connection: None }, text.into());
     }
 
-    /// The message that was sent last by a script's node, or to it.
+    /// Sends these very bytes.
+    pub fn bytes(&mut self, from: &str, to: &str, bytes: Bytes) {
+        let (local, remote) = (self.node(from).at, self.node(to).at);
+        self.send(Flow { transport: Transport::Udp, local, remote, connection: None }, bytes);
+    }
+
+    /// The message that was delivered last.
     pub fn last(&self) -> &Message {
         self.delivered.last().unwrap()
     }
