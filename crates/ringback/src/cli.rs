@@ -1,6 +1,6 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
-use crate::commands::{config, inspect, serve, user};
+use crate::commands::{config, inspect, reg, serve, user};
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
 
@@ -34,6 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Serve(serve::Arguments),
     User(user::Arguments),
+    Reg(reg::Arguments),
     Config(config::Arguments),
     Inspect(inspect::Arguments),
 }

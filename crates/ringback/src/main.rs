@@ -8,6 +8,8 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod control;
+mod exchange;
 mod exit;
 mod secrets;
 

@@ -1,18 +1,9 @@
-use crate::exit::Failure;
 use engine::Rng;
 
 /// Letters and digits that nobody takes for another one.
 const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Characters of a generated password, not counting the hyphens: 16 of 32 are 80 bits.
 const PASSWORD_LENGTH: usize = 16;
-
-/// Chance with 256 bits of the system's.
-pub(crate) fn system_rng() -> Result<Rng, Failure> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
-        .map_err(|error| Failure::usage(format!("the system gives no random numbers: {error}")))?;
-    Ok(Rng::from_seed(seed))
-}
 
 /// A password to read out and to type: `abcd-2345-...`.
 pub(crate) fn password(rng: &mut Rng) -> String {

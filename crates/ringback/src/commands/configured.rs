@@ -1,6 +1,5 @@
 use crate::config::{Config, ConfigFile};
 use crate::exit::Failure;
-use crate::secrets;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -41,7 +40,7 @@ impl Configured {
         if let Some(data) = &self.data {
             file.add_flag("data", "--data", &data.display().to_string());
         }
-        Config::read(file, &mut secrets::system_rng()?).map_err(|problems| {
+        Config::read(file, &mut net::system_rng()).map_err(|problems| {
             let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
             Failure::usage(texts.join("\n\nerror: "))
         })

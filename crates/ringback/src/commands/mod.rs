@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod inspect;
+pub(crate) mod reg;
 pub(crate) mod serve;
 pub(crate) mod user;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
     match command {
         Command::Serve(arguments) => serve::run(&arguments, console),
         Command::User(arguments) => user::run(arguments, console),
+        Command::Reg(arguments) => reg::run(arguments, console),
         Command::Config(arguments) => config::run(arguments, console),
         Command::Inspect(arguments) => inspect::run(&arguments, console),
     }

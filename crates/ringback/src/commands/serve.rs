@@ -1,7 +1,26 @@
 use super::configured::Configured;
+use crate::config::Config;
 use crate::console::Console;
-use crate::exit::Outcome;
+use crate::control;
+use crate::exchange::{self, Exchange, Setup};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::secrets;
 use clap::Args;
+use engine::{Now, Rng};
+use net::{ListenError, LocalAddress};
+use serde_json::json;
+use sip_auth::Secrets;
+use std::fmt::Write;
+use std::io;
+use std::time::Duration;
+use store::{Account, Accounts, DataFolder, UsersFile};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The accounts of an exchange that nobody has given any.
+const FIRST_USERS: [&str; 3] = ["100", "101", "102"];
+
+/// How often changed accounts are looked for and ended bindings swept.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// Runs the exchange; also without the word `serve`.
 #[derive(Debug, Args)]
@@ -12,7 +31,211 @@ pub(crate) struct Arguments {
     pub(crate) configured: Configured,
 }
 
-pub(crate) fn run(arguments: &Arguments, _console: &Console) -> Outcome {
-    let (_config, _) = arguments.configured.read()?;
-    Ok(crate::exit::Exit::Done)
+pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
+    let (config, _) = arguments.configured.read()?;
+    let mut rng = net::system_rng();
+    let folder = DataFolder::create(&config.data)?;
+    let _lock = folder.lock()?;
+    let keys = server::Keys::from_secret(folder.key(&mut rng)?);
+    let file = folder.users_file();
+    let created = if file.exists() || !config.users.is_empty() {
+        Vec::new()
+    } else {
+        create_first_users(&file, &config.auth.realm, &mut rng)?
+    };
+    let accounts = Accounts::load(&config.auth.realm, config.users.clone(), Some(file))?;
+    for account in accounts.of_other_realms()? {
+        let name = &account.name;
+        console.warn(format!(
+            "user {name} cannot register: the password was set for realm {:?}; give a new one with `ringback user passwd {name}`",
+            account.realm
+        ));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
+    runtime.block_on(async {
+        // Before anybody is told that we are ready: a signal from then on is not missed.
+        let signals = Signals::new().map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
+        let exchange =
+            Exchange::start(setup(&config, keys, accounts), &mut rng).map_err(|error| cannot_listen(&error))?;
+        let control = control::Listener::open(&folder.control_socket());
+        if let Err(error) = &control {
+            console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
+        }
+        announce(console, &config, &exchange, &created);
+        let outcome = tend(exchange, control.ok(), signals, console).await;
+        let _ = std::fs::remove_file(folder.control_socket());
+        outcome
+    })
+}
+
+fn setup(config: &Config, keys: server::Keys, accounts: Accounts) -> Setup {
+    Setup {
+        listen: exchange::listen_config(&config.listen),
+        drivers: std::thread::available_parallelism().map_or(1, usize::from),
+        domains: if config.domains.is_empty() { exchange::machine_names() } else { config.domains.clone() },
+        auth_required: config.auth.required,
+        realm: config.auth.realm.clone(),
+        algorithms: config.auth.algorithms.clone(),
+        registrar: sip_registrar::Config {
+            min_expires_s: config.registrar.min_expires_s,
+            max_expires_s: config.registrar.max_expires_s,
+            default_expires_s: config.registrar.default_expires_s,
+        },
+        record_route: config.record_route,
+        keys,
+        accounts,
+        tap: None,
+    }
+}
+
+/// Makes the accounts of a new data folder; what comes back are their names and passwords.
+fn create_first_users(file: &UsersFile, realm: &str, rng: &mut Rng) -> Result<Vec<(&'static str, String)>, Failure> {
+    let mut created = Vec::new();
+    for name in FIRST_USERS {
+        let password = secrets::password(rng);
+        let secrets = Secrets::new(name, realm, &password);
+        file.add(Account { name: name.to_owned(), realm: realm.to_owned(), secrets })?;
+        created.push((name, password));
+    }
+    Ok(created)
+}
+
+fn cannot_listen(error: &ListenError) -> Failure {
+    let advice = match error {
+        ListenError::Taken { wanted, .. } => {
+            let port = wanted.address.port().wrapping_add(10).max(1024);
+            format!(
+                "\nstop that program, or take another port: \
+                 ringback --set listen.udp=0.0.0.0:{port} --set listen.tcp=0.0.0.0:{port}"
+            )
+        }
+        ListenError::Refused { .. } => {
+            "\nchoose addresses of this machine with listen.udp and listen.tcp; ports below 1024 need the right to open them"
+                .to_owned()
+        }
+        ListenError::Start(_) => String::new(),
+    };
+    Failure::usage(format!("{error}{advice}"))
+}
+
+/// Says that the exchange is ready, where it is, and what to do with it.
+fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[(&str, String)]) {
+    for (user, password) in created {
+        console.event(&json!({"event": "account", "user": user, "password": password}));
+    }
+    console.say(in_words(console, config, exchange.addresses(), created));
+    let text = |local: &LocalAddress| format!("{}:{}", local.transport.as_str().to_lowercase(), local.address);
+    let listen: Vec<String> = exchange.addresses().iter().map(text).collect();
+    console.event(&json!({"event": "ready", "listen": listen}));
+    if !console.json {
+        console.say(format!("ready: {}", listen.join(" ")));
+    }
+}
+
+fn in_words(console: &Console, config: &Config, addresses: &[LocalAddress], created: &[(&str, String)]) -> String {
+    let places = places(addresses);
+    let mut words = format!("{}\n\n", console.bold(concat!("Ringback ", env!("CARGO_PKG_VERSION"))));
+    let mut row = |title: &str, text: String| {
+        let _ = writeln!(words, "  {title:<10} {text}");
+    };
+    for (index, place) in places.iter().enumerate() {
+        row(if index == 0 { "reach it" } else { "" }, format!("at {place}, over {}", transports(addresses, place)));
+    }
+    if !config.domains.is_empty() {
+        row("domains", config.domains.join(", "));
+    }
+    for (index, (user, password)) in created.iter().enumerate() {
+        row(if index == 0 { "accounts" } else { "" }, format!("{user}   password {}", console.bold(password)));
+    }
+    let place = places.first().map_or("127.0.0.1", String::as_str);
+    if let [(first, password), (second, _), ..] = created {
+        row("", "(shown this once; `ringback user passwd NAME` makes a new one)".to_owned());
+        row("try next", format!("tell a phone: server {place}, user {first}, and its password"));
+        row("", format!("ringback call sip:{second}@{place} --as {first}:{password}@{place}"));
+        row("", "ringback demo".to_owned());
+    } else {
+        row("try next", format!("ringback user add NAME --data {}", config.data.display()));
+    }
+    words
+}
+
+/// What others can call us by, best first: each address that we are reached at, with its port unless that is SIP's own.
+fn places(addresses: &[LocalAddress]) -> Vec<String> {
+    let mut places = Vec::new();
+    for local in addresses {
+        let ips = match local.address.ip() {
+            ip if !ip.is_unspecified() => vec![ip],
+            any => exchange::lan_addresses().into_iter().filter(|ip| ip.is_ipv4() == any.is_ipv4()).collect(),
+        };
+        for ip in ips {
+            let host = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+            let place = if local.address.port() == 5060 { host } else { format!("{host}:{}", local.address.port()) };
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+    if places.is_empty() {
+        places.push("127.0.0.1".to_owned());
+    }
+    places
+}
+
+fn transports(addresses: &[LocalAddress], place: &str) -> String {
+    let here = |local: &&LocalAddress| places(&[**local]).iter().any(|other| other == place);
+    let names: Vec<&str> = addresses.iter().filter(here).map(|local| local.transport.as_str()).collect();
+    names.join(" and ")
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Looks after the exchange until somebody ends it.
+async fn tend(
+    exchange: Exchange,
+    control: Option<control::Listener>,
+    mut signals: Signals,
+    console: &Console,
+) -> Outcome {
+    let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    let mut damaged = false;
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {}
+            () = control::serve_one(control.as_ref(), &exchange) => continue,
+            _ = housekeeping.tick() => {}
+        }
+        if let Err(error) = exchange.accounts.refresh() {
+            // Once, not once a second.
+            if !damaged {
+                console.warn(format!("accounts stay as they are: {error}"));
+            }
+            damaged = true;
+        } else {
+            damaged = false;
+        }
+        exchange.bindings.sweep(Now::read_clocks());
+        if !exchange.is_whole() {
+            return Err(Failure::negative("a part of the exchange has failed (see above); it must be started again"));
+        }
+    }
+    console.say("stopped");
+    exchange.stop();
+    Ok(Exit::Done)
 }

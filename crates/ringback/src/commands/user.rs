@@ -1,6 +1,7 @@
 use super::configured::Configured;
 use crate::config::Config;
 use crate::console::Console;
+use crate::control;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets;
 use clap::{Args, Subcommand};
@@ -54,6 +55,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             let users = Users::open(&named.configured)?;
             users.refuse_configured(&named.name)?;
             users.file.remove(&named.name)?;
+            users.tell_the_exchange();
             console.tell(format!("user {} is removed", named.name), || json!({"event": "removed", "user": named.name}));
             Ok(Exit::Done)
         }
@@ -65,20 +67,27 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
 /// The accounts of the configuration, and those of the data folder.
 struct Users {
     config: Config,
+    folder: DataFolder,
     file: UsersFile,
 }
 
 impl Users {
     fn open(configured: &Configured) -> Result<Users, Failure> {
         let (config, _) = configured.read()?;
-        let file = DataFolder::create(&config.data)?.users_file();
-        Ok(Users { config, file })
+        let folder = DataFolder::create(&config.data)?;
+        let file = folder.users_file();
+        Ok(Users { config, folder, file })
     }
 
     fn all(&self) -> Result<Vec<(Account, &'static str)>, Failure> {
         let in_file = self.file.read()?.into_iter().map(|account| (account, "data folder"));
         let configured = self.config.users.iter().cloned().map(|account| (account, "configuration"));
         Ok(configured.chain(in_file).collect())
+    }
+
+    /// So that the change holds when this command ends. An exchange that does not hear it looks for itself, within a second.
+    fn tell_the_exchange(&self) {
+        let _ = control::ask(&self.folder, control::USER_REFRESH);
     }
 
     fn refuse_configured(&self, name: &str) -> Result<(), Failure> {
@@ -126,12 +135,13 @@ fn set_password(
     let typed = if named.password_stdin { Some(from_stdin()?) } else { None };
     let generated = match &typed {
         Some(_) => None,
-        None => Some(secrets::password(&mut secrets::system_rng()?)),
+        None => Some(secrets::password(&mut net::system_rng())),
     };
     let realm = users.config.auth.realm.clone();
     let password = typed.as_deref().or(generated.as_deref()).unwrap_or_default();
     let secrets = Secrets::new(name, &realm, password);
     change(&users.file, Account { name: name.clone(), realm, secrets })?;
+    users.tell_the_exchange();
     let words = match &generated {
         Some(password) => format!("user {name} is {done}; the password, shown this once: {}", console.bold(password)),
         None => format!("user {name} is {done}"),

@@ -13,8 +13,8 @@ pub(crate) use file::ConfigFile;
 pub(crate) use problem::Problem;
 pub(crate) use value::{Kind, Origin, Value};
 
+use crate::exchange::is_host;
 use sip_auth::Algorithm;
-use sip_message::{Host, Uri};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -193,16 +193,7 @@ fn domains(value: &Value, key: &str) -> Result<Vec<String>, Problem> {
     let domain = |item: &Value| {
         let text = item.text(key)?;
         let text = if text.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{text}]") } else { text };
-        let uri = format!("sip:{text}");
-        let plain = |uri: &Uri<'_>| {
-            let named = !matches!(uri.host, Host::Name(""));
-            named
-                && uri.user.is_none()
-                && uri.port.is_none()
-                && uri.params.iter().next().is_none()
-                && uri.headers.is_empty()
-        };
-        if Uri::parse(&uri).is_ok_and(|uri| plain(&uri)) {
+        if is_host(&text) {
             return Ok(text);
         }
         Err(item.problem(format!("{text:?} is no domain"), "a host name or an IP address, without a port"))

@@ -1,0 +1,98 @@
+//! The exchange put together: the server's shards on net's drivers, over the accounts and bindings of the store.
+
+mod names;
+mod world;
+
+pub(crate) use names::{is_host, lan_addresses, machine_names};
+
+use engine::Rng;
+use net::{ListenConfig, ListenError, LocalAddress, ServeConfig, Serving, Tap};
+use server::Server;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use store::{Accounts, Bindings};
+use world::World;
+
+/// What an exchange is made of.
+pub(crate) struct Setup {
+    pub(crate) listen: ListenConfig,
+    pub(crate) drivers: usize,
+    pub(crate) domains: Vec<String>,
+    pub(crate) auth_required: bool,
+    pub(crate) realm: String,
+    pub(crate) algorithms: Vec<server::Algorithm>,
+    pub(crate) registrar: sip_registrar::Config,
+    pub(crate) record_route: bool,
+    pub(crate) keys: server::Keys,
+    pub(crate) accounts: Accounts,
+    pub(crate) tap: Option<Arc<dyn Tap>>,
+}
+
+/// An exchange that runs, until it is dropped or stopped.
+pub(crate) struct Exchange {
+    serving: Serving,
+    pub(crate) accounts: Accounts,
+    pub(crate) bindings: Bindings,
+}
+
+impl Exchange {
+    /// Opens the sockets and starts the drivers. `setup.domains` must be names that [`is_host`] knows.
+    pub(crate) fn start(setup: Setup, rng: &mut Rng) -> Result<Exchange, ListenError> {
+        let (accounts, bindings) = (setup.accounts.clone(), Bindings::new(rng));
+        let serve = ServeConfig {
+            name: "exchange",
+            listen: setup.listen.clone(),
+            drivers: setup.drivers.max(1),
+            tap: setup.tap.clone(),
+            ..ServeConfig::default()
+        };
+        let keys = setup.keys;
+        let world = World { accounts: accounts.clone(), bindings: bindings.clone() };
+        let make = move |shard: usize, addresses: &[LocalAddress]| {
+            Server::new(setup.server_config(addresses), shard as u16, net::system_rng())
+        };
+        let serving = net::serve(serve, keys, make, world)?;
+        Ok(Exchange { serving, accounts, bindings })
+    }
+
+    /// What it listens on.
+    pub(crate) fn addresses(&self) -> &[LocalAddress] {
+        self.serving.local_addresses()
+    }
+
+    /// Whether all of it runs.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.serving.is_whole()
+    }
+
+    /// Sends what is under way, and stops.
+    pub(crate) fn stop(self) {
+        self.serving.stop();
+    }
+}
+
+impl Setup {
+    fn server_config(&self, addresses: &[LocalAddress]) -> server::Config {
+        let mut ports: Vec<u16> = addresses.iter().map(|local| local.address.port()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        server::Config {
+            domains: server::Domains::new(&self.domains, ports).expect("domains are checked before"),
+            auth_required: self.auth_required,
+            realm: self.realm.clone(),
+            algorithms: self.algorithms.clone(),
+            registrar: self.registrar,
+            record_route: self.record_route,
+            keys: self.keys,
+        }
+    }
+}
+
+/// The addresses to listen on. Of those that nobody chose, IPv6 is left out on a machine without it.
+pub(crate) fn listen_config(listen: &crate::config::Listen) -> ListenConfig {
+    let without_v6 = !listen.chosen && UdpSocket::bind("[::]:0").is_err();
+    let usable = |addresses: &[std::net::SocketAddr]| {
+        addresses.iter().copied().filter(|address| address.is_ipv4() || !without_v6).collect()
+    };
+    ListenConfig { udp: usable(&listen.udp), tcp: usable(&listen.tcp) }
+}
