@@ -23,7 +23,7 @@ fn main() {
         while sent < due.min(rate * seconds) {
             let mut bytes = vec![b'x'; size];
             bytes[..16].copy_from_slice(&start.elapsed().as_nanos().to_le_bytes());
-            socket.queue(socket.local_address(), to, Bytes::from(bytes), None).expect("room");
+            let _ = socket.queue(socket.local_address(), to, Bytes::from(bytes), None); // what is too much is lost
             sent += 1;
         }
         socket.flush(|()| ());

@@ -27,6 +27,8 @@ counters! {
     datagrams_refused,
     /// Datagrams dropped because the send queue was full, or because no socket of ours has the source address.
     datagrams_unsent,
+    /// Datagrams of ours that an ICMP error says did not arrive.
+    datagrams_unreachable,
     /// Keep-alives over UDP, which nobody answers.
     keep_alives,
     /// Messages cut out of streams.

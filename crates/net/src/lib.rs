@@ -19,6 +19,7 @@ mod resolve;
 mod listen;
 mod tcp;
 mod udp;
+mod wire_event;
 
 mod chance;
 mod counters;

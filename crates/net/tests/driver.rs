@@ -81,6 +81,31 @@ fn what_cannot_be_sent_is_told_to_the_transaction() {
     assert_eq!((totals.datagrams_refused, totals.datagrams_unsent), (1, 1));
 }
 
+#[test]
+fn a_datagram_that_nobody_takes_is_told_to_its_transaction() {
+    for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
+        let listen = ListenConfig { udp: vec![address.parse().expect("an address")], tcp: vec![] };
+        let stage = Stage::new(ServeConfig { listen, ..ServeConfig::default() });
+        let local = stage.address(Transport::Udp);
+        let ip = if local.ip().is_unspecified() { "127.0.0.1".parse().expect("an address") } else { local.ip() };
+        let local = SocketAddr::new(ip, local.port());
+        let nobody = UdpSocket::bind((ip, 0)).expect("a port").local_addr().expect("bound");
+        let somebody = UdpSocket::bind((ip, 0)).expect("a port");
+        somebody.set_read_timeout(Some(LONG)).expect("a timeout");
+        let [short, long, other] = transactions(3)[..] else { unreachable!() };
+        let to = |remote: SocketAddr| Flow { transport: Transport::Udp, local, remote, connection: None };
+        for (transaction, bytes) in [(short, vec![b's'; 50]), (long, vec![b'l'; 2000])] {
+            stage.tell(0, Do::Send(to(nobody), bytes.into(), Some(transaction)));
+            assert_eq!(stage.next(), (0, Saw::SendFailed(transaction)), "{address}");
+        }
+        // What goes elsewhere is not harmed by the errors of others.
+        stage.tell(0, Do::Send(to(nobody), Bytes::from("nobody asks"), None));
+        stage.tell(0, Do::Send(to(somebody.local_addr().expect("bound")), Bytes::from("x"), Some(other)));
+        assert_eq!(receive(&somebody), b"x");
+        stage.totals_until(|totals| totals.datagrams_unreachable == 3 && totals.datagrams_refused == 0);
+    }
+}
+
 /// The last byte says which of three shards a message belongs to.
 fn by_last_byte() -> net::Owner {
     Arc::new(|bytes: &Bytes| Some(usize::from(bytes.last().copied().unwrap_or(0)) % 3))

@@ -6,11 +6,13 @@ use crate::island::{Alarm, Watch, pause, precise_pauses};
 use crate::listen::Sockets;
 use crate::serving::Owner;
 use crate::tap::{Direction, Tap};
-use crate::tcp::{Connections, StreamEvent, accept_all, driver_of};
+use crate::tcp::{Connections, accept_all, driver_of};
+use crate::wire_event::WireEvent;
 use crate::{Backend, Datagram, Engine, Output, ReceiveArena, StreamLimits};
 use bytes::Bytes;
 use engine::Now;
 use sip_transaction::{ClientTransactionId, Flow};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -22,8 +24,11 @@ use tokio::sync::{mpsc, oneshot};
 /// Things taken out of one queue in one turn.
 const QUEUE_PER_TURN: usize = 256;
 
-/// What connections of one driver may have waiting for it, before they stop reading.
-const STREAM_EVENTS_MAX: usize = 1024;
+/// What the sockets of one driver may have waiting for it, before connections stop reading.
+const WIRE_EVENTS_MAX: usize = 1024;
+
+/// How soon to offer datagrams again that the kernel did not take.
+const RETRY_SEND: Duration = Duration::from_millis(1);
 
 /// How long a driver that stops waits for its connections to write what they have.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
@@ -50,7 +55,7 @@ pub(crate) struct Driver<E: Engine, B> {
     shards: Arc<[mpsc::Sender<Parcel>]>,
     owner: Option<Owner>,
     inboxes: Inboxes<E::Answer>,
-    streams: mpsc::Receiver<StreamEvent>,
+    streams: mpsc::Receiver<WireEvent>,
     alarm: Alarm,
     alarm_watch: Watch,
     /// What the alarm is set to. It may be earlier than the deadline: going off for nothing is cheaper than setting it every turn.
@@ -64,7 +69,7 @@ pub(crate) struct Driver<E: Engine, B> {
 struct Arrived<Answer> {
     datagrams: Vec<Datagram>,
     parcels: Vec<Parcel>,
-    streams: Vec<StreamEvent>,
+    streams: Vec<WireEvent>,
     answers: Vec<Answer>,
 }
 
@@ -78,17 +83,20 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
     /// Must be called on the thread and in the local runtime that will run it.
     pub(crate) fn new(parts: DriverParts<E::Answer>, engine: E, backend: B) -> io::Result<Self> {
         precise_pauses();
-        let (events, streams) = mpsc::channel(STREAM_EVENTS_MAX);
+        let (events, streams) = mpsc::channel(WIRE_EVENTS_MAX);
         for listener in parts.sockets.tcp {
             tokio::task::spawn_local(accept_all(listener, events.clone()));
         }
+        let udp = |socket| UdpWire::new(socket, events.clone());
+        let udp = parts.sockets.udp.into_iter().map(udp).collect::<io::Result<_>>()?;
         let alarm = Alarm::new()?;
         let wires = Wires {
-            udp: parts.sockets.udp.into_iter().map(UdpWire::new).collect::<io::Result<_>>()?,
+            udp,
             connections: Connections::new(parts.index, parts.limits, events, parts.counters.clone()),
             arena: ReceiveArena::default(),
             tap: parts.tap,
             counters: parts.counters,
+            sent: VecDeque::new(),
             failed: Vec::new(),
         };
         Ok(Driver {
@@ -141,7 +149,6 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             return Poll::Ready(Break(()));
         }
         let arrived = &mut self.arrived;
-        self.wires.poll_send(cx);
         let mut any = !self.wires.failed.is_empty();
         any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
         any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
@@ -203,16 +210,22 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         }
     }
 
-    fn handle_stream_event(&mut self, now: Now, event: StreamEvent) {
+    fn handle_stream_event(&mut self, now: Now, event: WireEvent) {
         match event {
-            StreamEvent::Accepted { stream, remote } => self.wires.connections.accept(stream, remote),
-            StreamEvent::Connected => count(&self.wires.counters.connected, 1),
-            StreamEvent::Message { flow, bytes } => {
+            WireEvent::Accepted { stream, remote } => self.wires.connections.accept(stream, remote),
+            WireEvent::Connected => count(&self.wires.counters.connected, 1),
+            WireEvent::Message { flow, bytes } => {
                 count(&self.wires.counters.stream_messages_received, 1);
                 self.handle_message(now, flow, bytes);
             }
-            StreamEvent::SendFailed { shard, transaction } => self.send_failed(now, shard, transaction),
-            StreamEvent::Closed { connection, end } => {
+            WireEvent::Unreachable(unreachable) => {
+                count(&self.wires.counters.datagrams_unreachable, 1);
+                if let Some(transaction) = self.wires.whose(&unreachable) {
+                    self.engine.handle_send_failed(now, transaction);
+                }
+            }
+            WireEvent::SendFailed { shard, transaction } => self.send_failed(now, shard, transaction),
+            WireEvent::Closed { connection, end } => {
                 if self.wires.connections.ended(connection, end) {
                     for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
                         self.hand_over(shard, Parcel::ConnectionClosed(connection));
@@ -279,9 +292,10 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         handed
     }
 
-    /// Sees to it that the alarm goes off no later than the engine's deadline.
+    /// Sees to it that the alarm goes off no later than the engine's deadline, or soon where the kernel would take no more datagrams.
     fn set_alarm(&mut self) {
-        let Some(deadline) = self.engine.poll_timeout() else { return };
+        let retry = self.wires.is_choked().then(|| Instant::now() + RETRY_SEND);
+        let Some(deadline) = [self.engine.poll_timeout(), retry].into_iter().flatten().min() else { return };
         if self.alarm_at.is_none_or(|at| at > deadline) {
             // It cannot fail with a valid descriptor and time.
             let _ = self.alarm.set(deadline.saturating_duration_since(Instant::now()));

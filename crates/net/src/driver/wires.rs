@@ -1,15 +1,28 @@
 use crate::counters::{Counters, count};
-use crate::island::Watch;
+use crate::island::{Unreachable, Watch, take_unreachable};
 use crate::tap::{Direction, Tap};
 use crate::tcp::Connections;
+use crate::wire_event::WireEvent;
 use crate::{BATCH, Datagram, ReceiveArena, UdpBatch};
 use bytes::Bytes;
 use engine::Now;
 use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, Flow};
+use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+
+/// Datagrams remembered in case that they do not arrive: those of the latest moments.
+const SENT_REMEMBERED_MAX: usize = 1024;
+
+/// Bytes that an ICMP error must quote of a longer datagram to be believed: past the request line and the branch.
+const QUOTED_BYTES_MIN: usize = 256;
+
+/// ICMP errors taken from one socket at a time.
+const ERRORS_PER_TURN: usize = 64;
 
 /// Batches that one socket may bring in one turn.
 const BATCHES_PER_TURN: usize = 4;
@@ -21,9 +34,29 @@ pub(super) struct UdpWire {
 }
 
 impl UdpWire {
-    pub(super) fn new(socket: UdpBatch<ClientTransactionId>) -> io::Result<UdpWire> {
-        Ok(UdpWire { watch: Watch::new(&socket)?, socket })
+    /// Reports what does not arrive as events.
+    pub(super) fn new(socket: UdpBatch<ClientTransactionId>, events: mpsc::Sender<WireEvent>) -> io::Result<UdpWire> {
+        let watch = Watch::new(&socket)?;
+        let errors = watch.clone();
+        tokio::task::spawn_local(async move {
+            loop {
+                for unreachable in errors.errors(ERRORS_PER_TURN, take_unreachable).await.into_iter().flatten() {
+                    if events.send(WireEvent::Unreachable(unreachable)).await.is_err() {
+                        return;
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        Ok(UdpWire { watch, socket })
     }
+}
+
+/// A datagram that was sent.
+pub(super) struct Sent {
+    remote: SocketAddr,
+    bytes: Bytes,
+    transaction: ClientTransactionId,
 }
 
 /// All sockets of one driver.
@@ -33,6 +66,8 @@ pub(super) struct Wires {
     pub(super) arena: ReceiveArena,
     pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) counters: Arc<Counters>,
+    /// The latest datagrams whose failure someone wants to hear of.
+    pub(super) sent: VecDeque<Sent>,
     /// Transactions whose message was not sent, for the engine's next turn.
     pub(super) failed: Vec<ClientTransactionId>,
 }
@@ -48,17 +83,23 @@ impl Wires {
         if datagrams.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Sends on where the kernel did not take everything before.
-    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) {
-        for UdpWire { socket, watch } in &mut self.udp {
-            while socket.queued() > 0 {
-                let Poll::Ready(Ok(mut guard)) = watch.poll_writable(cx) else { break };
-                flush(socket, &mut self.failed, &self.counters);
-                if socket.queued() > 0 {
-                    guard.clear_ready();
-                }
-            }
-        }
+    /// Whether datagrams wait because the kernel did not take them.
+    pub(super) fn is_choked(&self) -> bool {
+        self.udp.iter().any(|wire| wire.socket.queued() > 0)
+    }
+
+    /// Whose message it was that did not arrive, if it was one that someone wants to hear of. The quoted bytes must be those of the
+    /// message: anyone can send us an ICMP error, but not guess a branch.
+    pub(super) fn whose(&mut self, unreachable: &Unreachable) -> Option<ClientTransactionId> {
+        let Unreachable { remote, quoted } = unreachable;
+        let is_it = |sent: &Sent| {
+            let common = quoted.len().min(sent.bytes.len());
+            sent.remote == *remote
+                && quoted[..common] == sent.bytes[..common]
+                && common >= QUOTED_BYTES_MIN.min(sent.bytes.len())
+        };
+        let found = self.sent.iter().position(is_it)?;
+        self.sent.remove(found).map(|sent| sent.transaction)
     }
 
     /// Queues or hands over a message; `on_failure` says whose it is, with its shard.
@@ -77,6 +118,12 @@ impl Wires {
         }
         let tag = on_failure.map(|(_, transaction)| transaction);
         let socket = self.udp.iter_mut().map(|wire| &mut wire.socket).find(|socket| socket.is_source(flow.local));
+        if let Some(transaction) = tag {
+            if self.sent.len() >= SENT_REMEMBERED_MAX {
+                self.sent.pop_front();
+            }
+            self.sent.push_back(Sent { remote: flow.remote, bytes: bytes.clone(), transaction });
+        }
         let sent = socket.is_some_and(|socket| socket.queue(flow.local, flow.remote, bytes, tag).is_ok());
         if !sent {
             count(&self.counters.datagrams_unsent, 1);

@@ -4,11 +4,14 @@
 //! the kernel is made from a reference that lives across the call; no pointer is kept.
 #![allow(unsafe_code)]
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 mod address;
 mod alarm;
 mod pause;
 mod receive;
 mod send;
+mod unreachable;
 mod watch;
 
 pub(crate) use alarm::Alarm;
@@ -16,6 +19,7 @@ pub use pause::thread_cpu_time;
 pub(crate) use pause::{pause, precise_pauses, wait_readable};
 pub(crate) use receive::{Arena, report_local_address};
 pub(crate) use send::{SendSlot, send_batch};
+pub(crate) use unreachable::{Unreachable, report_unreachable, take_unreachable};
 pub(crate) use watch::Watch;
 
 /// Messages per system call, in both directions.
@@ -24,4 +28,14 @@ pub const BATCH: usize = 64;
 /// The outcome of a system call that returns -1 for an error.
 fn check(result: libc::c_int) -> std::io::Result<libc::c_int> {
     if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Switches on an option that is a boolean.
+fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> std::io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the value is a c_int that lives across the call, and its size is given.
+    check(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as libc::socklen_t)
+    })?;
+    Ok(())
 }

@@ -1,7 +1,6 @@
 use super::address::{Control, Name, destination};
-use super::{BATCH, check};
+use super::{BATCH, check, set_option};
 use std::io;
-use std::mem::size_of_val;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -82,12 +81,9 @@ impl Arena {
 
 /// Makes `socket` tell with every datagram which of our addresses it was sent to.
 pub(crate) fn report_local_address(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
-    let (level, option) =
-        if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) } else { (libc::IPPROTO_IP, libc::IP_PKTINFO) };
-    let on: libc::c_int = 1;
-    // SAFETY: the value is a c_int that lives across the call, and its size is given.
-    check(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as libc::socklen_t)
-    })?;
-    Ok(())
+    if ipv6 {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO)
+    }
 }

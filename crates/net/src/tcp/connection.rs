@@ -1,10 +1,10 @@
 use super::StreamLimits;
+use crate::wire_event::{End, WireEvent};
 use bytes::Bytes;
 use sip_message::{Frame, Framer};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -18,32 +18,6 @@ const WRITE_BATCH: usize = 32;
 
 /// The answer to a ping (RFC 5626 section 4.4.1).
 const PONG: Bytes = Bytes::from_static(b"\r\n");
-
-/// What happens to streams, on its way to the driver.
-#[derive(Debug)]
-pub(crate) enum StreamEvent {
-    /// A listener has a new connection.
-    Accepted { stream: TcpStream, remote: SocketAddr },
-    /// A connection that we wanted is open.
-    Connected,
-    /// A message came.
-    Message { flow: Flow, bytes: Bytes },
-    /// The message of this transaction of this shard was not written.
-    SendFailed { shard: usize, transaction: ClientTransactionId },
-    /// The connection is no more.
-    Closed { connection: ConnectionId, end: End },
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// It was never opened.
-    NotConnected,
-    /// The peer closed it, or the network did, or we stop.
-    Closed,
-    /// We cut it, because of what the peer did or did not do.
-    Cut,
-}
 
 /// A message for a connection.
 #[derive(Debug)]
@@ -63,7 +37,7 @@ pub(crate) struct Connection {
     pub(crate) flow: Flow,
     pub(crate) limits: StreamLimits,
     pub(crate) scratch: Scratch,
-    pub(crate) events: mpsc::Sender<StreamEvent>,
+    pub(crate) events: mpsc::Sender<WireEvent>,
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
     /// A word from the driver ends it at once; the driver's silence means nothing.
     pub(crate) cut: oneshot::Receiver<()>,
@@ -84,7 +58,7 @@ impl Connection {
         let end = match timeout(self.limits.connect, connect(self.flow)).await {
             Ok(Ok(stream)) => {
                 // If the driver is gone, so is the queue, and the loops end at once.
-                let _ = self.events.send(StreamEvent::Connected).await;
+                let _ = self.events.send(WireEvent::Connected).await;
                 self.run(stream, None).await
             }
             Ok(Err(_)) | Err(_) => End::NotConnected,
@@ -116,13 +90,13 @@ impl Connection {
         while let Some(message) = self.outgoing.recv().await {
             fail(&self.events, message.on_failure).await;
         }
-        let _ = self.events.send(StreamEvent::Closed { connection: self.id, end }).await;
+        let _ = self.events.send(WireEvent::Closed { connection: self.id, end }).await;
     }
 }
 
-async fn fail(events: &mpsc::Sender<StreamEvent>, on_failure: Option<(usize, ClientTransactionId)>) {
+async fn fail(events: &mpsc::Sender<WireEvent>, on_failure: Option<(usize, ClientTransactionId)>) {
     if let Some((shard, transaction)) = on_failure {
-        let _ = events.send(StreamEvent::SendFailed { shard, transaction }).await;
+        let _ = events.send(WireEvent::SendFailed { shard, transaction }).await;
     }
 }
 
@@ -141,7 +115,7 @@ struct Reading<'a> {
     flow: Flow,
     limits: StreamLimits,
     scratch: &'a Scratch,
-    events: &'a mpsc::Sender<StreamEvent>,
+    events: &'a mpsc::Sender<WireEvent>,
     pongs: &'a mpsc::WeakSender<Outgoing>,
 }
 
@@ -171,7 +145,7 @@ impl Reading<'_> {
                     Ok(Some(Frame::Message(bytes))) => {
                         first_message = None;
                         message_until = None;
-                        if self.events.send(StreamEvent::Message { flow: self.flow, bytes }).await.is_err() {
+                        if self.events.send(WireEvent::Message { flow: self.flow, bytes }).await.is_err() {
                             return End::Closed;
                         }
                     }
@@ -201,7 +175,7 @@ async fn write(
     mut writer: WriteHalf<'_>,
     queue: &mut mpsc::Receiver<Outgoing>,
     patience: Duration,
-    events: &mpsc::Sender<StreamEvent>,
+    events: &mpsc::Sender<WireEvent>,
 ) -> End {
     let mut batch: Vec<Outgoing> = Vec::new();
     loop {

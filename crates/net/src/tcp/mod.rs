@@ -5,7 +5,6 @@ mod limits;
 mod listener;
 mod table;
 
-pub(crate) use connection::StreamEvent;
 pub use limits::{
     CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,
     STREAM_FIRST_MESSAGE_S_MAX, STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX, StreamLimits,

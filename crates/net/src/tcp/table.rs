@@ -1,6 +1,7 @@
-use super::connection::{Connection, End, Outgoing, Scratch, StreamEvent};
+use super::connection::{Connection, Outgoing, Scratch};
 use super::{CONNECTION_QUEUE_MAX, StreamLimits};
 use crate::counters::{Counters, count};
+use crate::wire_event::{End, WireEvent};
 use bytes::Bytes;
 use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
@@ -35,7 +36,7 @@ pub(crate) struct Connections {
     per_address: HashMap<IpAddr, usize>,
     limits: StreamLimits,
     scratch: Scratch,
-    events: mpsc::Sender<StreamEvent>,
+    events: mpsc::Sender<WireEvent>,
     tasks: JoinSet<()>,
     counters: Arc<Counters>,
 }
@@ -51,7 +52,7 @@ impl Connections {
     pub(crate) fn new(
         driver: usize,
         limits: StreamLimits,
-        events: mpsc::Sender<StreamEvent>,
+        events: mpsc::Sender<WireEvent>,
         counters: Arc<Counters>,
     ) -> Connections {
         Connections {
@@ -84,7 +85,7 @@ impl Connections {
     }
 
     /// Hands a message to the connection that `flow` names, to any to the same remote address, or to a new one. `false`: it cannot be
-    /// sent. What goes wrong later is told by a [`StreamEvent::SendFailed`].
+    /// sent. What goes wrong later is told by a [`WireEvent::SendFailed`].
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes, on_failure: Option<(usize, ClientTransactionId)>) -> bool {
         let id = match flow.connection.or_else(|| self.by_remote.get(&flow.remote).copied()) {
             Some(id) => id,
@@ -125,7 +126,7 @@ impl Connections {
     }
 
     /// Lets each connection write what it has and end; waits for that at most `patience`.
-    pub(crate) async fn close_all(mut self, patience: Duration, mut events: mpsc::Receiver<StreamEvent>) {
+    pub(crate) async fn close_all(mut self, patience: Duration, mut events: mpsc::Receiver<WireEvent>) {
         self.open.clear();
         let ended = async {
             while !self.tasks.is_empty() {

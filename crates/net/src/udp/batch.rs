@@ -1,4 +1,4 @@
-use crate::island::{Arena, SendSlot, report_local_address, send_batch, wait_readable};
+use crate::island::{Arena, SendSlot, report_local_address, report_unreachable, send_batch, wait_readable};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
@@ -76,6 +76,7 @@ impl<T> UdpBatch<T> {
         if address.ip().is_unspecified() {
             report_local_address(socket.as_fd(), address.is_ipv6())?;
         }
+        report_unreachable(socket.as_fd(), address.is_ipv6())?;
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(UdpBatch { socket, local, queue: VecDeque::new() })
@@ -137,6 +138,7 @@ impl<T> UdpBatch<T> {
     pub fn flush(&mut self, mut failed: impl FnMut(T)) -> Flushed {
         let mut flushed = Flushed::default();
         let wildcard = self.local.ip().is_unspecified();
+        let mut first_failed = false;
         while !self.queue.is_empty() {
             let slots = self.queue.iter().map(|out| SendSlot {
                 source: (wildcard && !out.local.ip().is_unspecified()).then_some(out.local),
@@ -146,12 +148,16 @@ impl<T> UdpBatch<T> {
             match send_batch(self.socket.as_fd(), slots) {
                 Ok(sent) => {
                     flushed.sent += sent;
+                    first_failed = false;
                     self.queue.drain(..sent);
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => break,
                     io::ErrorKind::Interrupted => {}
+                    // It may be the ICMP error that an earlier datagram earned, and that is taken by being reported.
+                    _ if !first_failed => first_failed = true,
                     _ => {
+                        first_failed = false;
                         flushed.refused += 1;
                         if let Some(tag) = self.queue.pop_front().and_then(|out| out.tag) {
                             failed(tag);
