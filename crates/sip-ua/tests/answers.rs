@@ -145,7 +145,11 @@ fn one_answer_too_many() {
          30 server -> alice 200 BYE",
     );
     let bye = w.delivered.iter().find(|message| message.method() == Method::Bye && message.is_request()).unwrap();
-    assert_eq!((bye.request_uri(), bye.to_tag()), ("sip:b@10.0.0.2", Some("b")), "the second is ended, the first lives");
+    assert_eq!(
+        (bye.request_uri(), bye.to_tag()),
+        ("sip:b@10.0.0.2", Some("b")),
+        "the second is ended, the first lives"
+    );
     assert_eq!(w.events("alice"), ["located", "progress 180", "answered answer"], "of which nobody hears");
     assert_eq!(w.calls("alice"), 1);
 }
@@ -300,7 +304,9 @@ fn who_we_are_without_an_account() {
         credentials: None,
     };
     let uri = w.uri("bob");
-    w.agent("alice", |now, layer, agent| agent.dial(now, layer, sip_ua::Dial { uri, identity, route: Route::Uri(None) }));
+    w.agent("alice", |now, layer, agent| {
+        agent.dial(now, layer, sip_ua::Dial { uri, identity, route: Route::Uri(None) })
+    });
     w.run(100);
     let from = w.delivered[0].header(HeaderName::From).unwrap();
     assert!(from.starts_with(r#""A \"B\" \\C" <sip:alice@10.0.0.1:5060>;tag="#), "{from}");

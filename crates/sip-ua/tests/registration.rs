@@ -33,7 +33,8 @@ fn ok(request: &Message, source: SocketAddr, expires_s: u32) -> Bytes {
 fn registrar(w: &mut World) -> Seen {
     let seen = Seen::default();
     let log = seen.clone();
-    let mut authenticator = Authenticator::new(sip_auth::Config::new("ringback"), Mac::from_key([1; 16]), Rng::from_u64(5));
+    let mut authenticator =
+        Authenticator::new(sip_auth::Config::new("ringback"), Mac::from_key([1; 16]), Rng::from_u64(5));
     let start = Now::read_clocks();
     w.script("server", move |request, source| {
         let secrets = Secrets::new("alice", "ringback", "secret");
@@ -101,7 +102,11 @@ fn challenge_registration_refresh_removal() {
     assert!(w.agent("alice", |now, layer, agent| agent.unregister(now, layer, id)));
     w.run(1000);
     assert_eq!(w.events("alice"), ["unregistered true"]);
-    assert_eq!(*seen.borrow(), [(1, false, 3600), (2, true, 3600), (3, true, 3600), (4, true, 0)], "signed before asked");
+    assert_eq!(
+        *seen.borrow(),
+        [(1, false, 3600), (2, true, 3600), (3, true, 3600), (4, true, 0)],
+        "signed before asked"
+    );
     assert_eq!(w.delivered[4].call_id(), first.call_id());
     w.run(2_000_000);
     assert_eq!(seen.borrow().len(), 4, "gone is gone");

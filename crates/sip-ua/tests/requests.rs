@@ -108,7 +108,8 @@ fn options_tells_what_we_can_do() {
 fn a_dialog_that_is_not_there() {
     for method in ["BYE", "INVITE", "OPTIONS", "MESSAGE"] {
         let (mut w, heard) = bob();
-        let text = request(&format!("{method} sip:bob@TO:"), 1, "").replace("bob@example.org>", "bob@example.org>;tag=x");
+        let text =
+            request(&format!("{method} sip:bob@TO:"), 1, "").replace("bob@example.org>", "bob@example.org>;tag=x");
         w.say("mallory", "bob", &text);
         w.run(100);
         assert_eq!(heard.borrow()[0].status(), 481, "{method}");
@@ -241,7 +242,11 @@ fn somebody_else_cannot_end_a_call() {
 fn a_new_offer_inside_a_call() {
     let (mut w, heard) = bob();
     let to = established(&mut w, &heard);
-    w.say("mallory", "bob", &inside("INVITE", 11, &to, &SDP.replace("mallory@FROM", "moved@FROM").replace("offer", "again")));
+    w.say(
+        "mallory",
+        "bob",
+        &inside("INVITE", 11, &to, &SDP.replace("mallory@FROM", "moved@FROM").replace("offer", "again")),
+    );
     w.run(100);
     assert_eq!(w.events("bob"), ["offered again"]);
     {
@@ -348,7 +353,11 @@ fn no_more_calls_than_the_limit() {
     let (mut w, heard) = with(Config { calls_max: usize::MAX, ..Config::default() });
     w.node("bob").manners = Manners::Nothing;
     for n in 0..=CALLS_MAX {
-        w.say("mallory", "bob", &request("INVITE sip:bob@TO:", 1, SDP).replace("Call-ID: one", &format!("Call-ID: {n}")));
+        w.say(
+            "mallory",
+            "bob",
+            &request("INVITE sip:bob@TO:", 1, SDP).replace("Call-ID: one", &format!("Call-ID: {n}")),
+        );
     }
     w.run(50);
     assert_eq!(w.calls("bob"), CALLS_MAX);
