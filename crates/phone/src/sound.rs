@@ -19,7 +19,7 @@ pub(crate) enum Sound {
     /// A socket is being opened, to make an offer or to answer one.
     Opening { what_for: WhatFor, local: IpAddr },
     /// Our offer is out.
-    Offered { socket: MediaSocket, capabilities: LocalCapabilities, offer: SessionDescription },
+    Offered { socket: MediaSocket, capabilities: Box<LocalCapabilities>, offer: Box<SessionDescription> },
     /// It flows.
     Flowing(Box<Flowing>),
     /// No more.
@@ -83,17 +83,17 @@ impl Phone {
         };
         let agent = call.agent;
         let ip = if local.ip().is_unspecified() { reachable } else { local.ip() };
-        let capabilities = self.capabilities(session_id, SocketAddr::new(ip, local.port()));
+        let capabilities = Box::new(self.capabilities(session_id, SocketAddr::new(ip, local.port())));
         self.by_socket.insert(socket, id);
         match what_for {
             WhatFor::Invite => {
-                let offer = sdp::offer(&capabilities, None);
+                let offer = Box::new(sdp::offer(&capabilities, None));
                 let body = body(&offer);
                 self.set_sound(id, Sound::Offered { socket, capabilities, offer });
                 self.agent.invite(now, &mut self.layer, agent, body);
             }
             WhatFor::Answer(None) => {
-                let offer = sdp::offer(&capabilities, None);
+                let offer = Box::new(sdp::offer(&capabilities, None));
                 let body = body(&offer);
                 self.set_sound(id, Sound::Offered { socket, capabilities, offer });
                 self.agent.answer(now, &mut self.layer, agent, body);
@@ -106,13 +106,15 @@ impl Phone {
                     let codec = negotiated.audio.first().map(|audio| audio.codec);
                     self.event(Event::Answered { call: id, codec });
                     match negotiated.audio.first() {
-                        Some(audio) => self.start(now, id, socket, capabilities, description, audio),
-                        None => self.set_sound(id, Sound::Offered { socket, capabilities, offer: description }),
+                        Some(audio) => self.start(now, id, socket, capabilities, Box::new(description), audio),
+                        None => {
+                            self.set_sound(id, Sound::Offered { socket, capabilities, offer: Box::new(description) })
+                        }
                     }
                 }
                 // Examined when it came: only the address is new.
                 Err(error) => {
-                    self.set_sound(id, Sound::Offered { socket, capabilities, offer: *offer });
+                    self.set_sound(id, Sound::Offered { socket, capabilities, offer });
                     self.event(Event::NoMedia { call: id, why: error.to_string() });
                     self.agent.reject(now, &mut self.layer, agent, 488, None);
                 }
@@ -228,14 +230,22 @@ impl Phone {
         now: Now,
         id: CallId,
         socket: MediaSocket,
-        capabilities: LocalCapabilities,
-        local: SessionDescription,
+        capabilities: Box<LocalCapabilities>,
+        local: Box<SessionDescription>,
         audio: &NegotiatedAudio,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let config = media::Config::new(audio, call.play.clone(), call.record);
         let stream = Stream::new(config, self.rng.split(), now);
-        let flowing = Flowing { socket, capabilities, local, codec: audio.codec, stream, due: None, is_offer: false };
+        let flowing = Flowing {
+            socket,
+            capabilities: *capabilities,
+            local: *local,
+            codec: audio.codec,
+            stream,
+            due: None,
+            is_offer: false,
+        };
         call.sound = Sound::Flowing(Box::new(flowing));
         self.sound_is_due(now, id);
     }
