@@ -1,1 +1,27 @@
-//! A whole network in virtual time, for tests
+//! A whole network in virtual time, for tests: exchanges, phones and hand-written peers on links that lose, repeat and reorder.
+//!
+//! What it does not do: it opens no socket and waits for nothing. It drives the very `server` and `phone` values that the sockets
+//! drive; minutes of protocol run in milliseconds, the same each time for the same seed.
+//!
+//! A test is a call-flow ladder, see [`check`]; what no ladder can say (a thousand calls over a lossy network) is said with a
+//! [`World`].
+#![allow(clippy::unwrap_used, clippy::expect_used)] // all of it is test code: what cannot be is a panic that says so
+
+mod scenario;
+
+mod ladder;
+mod setup;
+mod trace;
+
+mod link;
+mod wire;
+mod world;
+
+mod exchange;
+mod script;
+
+pub use exchange::{DOMAIN, Exchange, ExchangeConfig};
+pub use link::Link;
+pub use scenario::{check, run};
+pub use trace::{Entry, Fate};
+pub use world::World;

@@ -1,0 +1,161 @@
+use bytes::Bytes;
+use engine::{Now, Rng};
+use server::{Algorithm, Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
+use sip_message::{Message, Transport};
+use sip_registrar::Location;
+use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// The domain that exchanges here are responsible for.
+pub const DOMAIN: &str = "example.org";
+
+/// How an [`Exchange`] is set up.
+#[derive(Debug, Clone)]
+pub struct ExchangeConfig {
+    /// Shards, as a machine has cores.
+    pub shards: usize,
+    /// Whether those who use its name must prove who they are.
+    pub auth_required: bool,
+    /// Whether later requests of a dialog come through it.
+    pub record_route: bool,
+}
+
+impl Default for ExchangeConfig {
+    fn default() -> Self {
+        ExchangeConfig { shards: 1, auth_required: true, record_route: true }
+    }
+}
+
+/// An exchange: `server` values, one a shard, and around them what the shell would be: the location service, the accounts, the
+/// names of hosts, all in memory.
+pub struct Exchange {
+    /// Its shards.
+    pub servers: Vec<Server>,
+    /// The bindings, shared by all shards.
+    pub location: Location,
+    /// The secrets of those who have an account.
+    pub secrets: BTreeMap<String, Secrets>,
+    /// What names stand for.
+    pub hosts: BTreeMap<String, Vec<SocketAddr>>,
+    keys: Keys,
+    at: SocketAddr,
+}
+
+/// What comes out of a node.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Send { flow: Flow, bytes: Bytes, transaction: Option<(usize, ClientTransactionId)> },
+    Ask { shard: usize, ask: Ask },
+}
+
+impl Exchange {
+    pub(crate) fn new(config: &ExchangeConfig, at: SocketAddr, rng: &mut Rng) -> Exchange {
+        let mut secret = [0; 32];
+        rng.fill(&mut secret);
+        let keys = Keys::from_secret(secret);
+        let server_config = Config {
+            domains: Domains::new([DOMAIN], vec![at.port()]).expect("a good name"),
+            auth_required: config.auth_required,
+            realm: DOMAIN.to_owned(),
+            algorithms: vec![Algorithm::Md5],
+            registrar: sip_registrar::Config::default(),
+            record_route: config.record_route,
+            keys,
+        };
+        let servers =
+            (0..config.shards).map(|shard| Server::new(server_config.clone(), shard as u16, rng.split())).collect();
+        let (secrets, hosts) = (BTreeMap::new(), BTreeMap::new());
+        Exchange { servers, location: Location::new(rng), secrets, hosts, keys, at }
+    }
+
+    /// The shard that these bytes belong to.
+    pub(crate) fn shard_of(&self, bytes: &Bytes) -> usize {
+        Message::parse(bytes.clone()).map_or(0, |message| owner(&self.keys, self.servers.len(), &message))
+    }
+
+    /// Takes a packet, which lands at whichever shard and is handed to its owner.
+    pub(crate) fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) -> Vec<Outgoing> {
+        let shard = self.shard_of(&bytes);
+        self.handle(now, shard, Input::Packet { flow, bytes })
+    }
+
+    pub(crate) fn handle_send_failed(
+        &mut self,
+        now: Now,
+        shard: usize,
+        transaction: ClientTransactionId,
+    ) -> Vec<Outgoing> {
+        self.handle(now, shard, Input::SendFailed { transaction })
+    }
+
+    pub(crate) fn handle_closed(&mut self, now: Now, connection: ConnectionId) -> Vec<Outgoing> {
+        (0..self.servers.len())
+            .flat_map(|shard| self.handle(now, shard, Input::ConnectionClosed(connection)))
+            .collect()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now) -> Vec<Outgoing> {
+        let mut outgoing = Vec::new();
+        for shard in 0..self.servers.len() {
+            self.servers[shard].handle_timeout(now);
+            outgoing.extend(self.drain(shard));
+        }
+        outgoing
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.servers.iter().filter_map(Server::poll_timeout).min()
+    }
+
+    /// Looks up what a shard has asked.
+    pub(crate) fn answer(&mut self, now: Now, shard: usize, ask: Ask) -> Vec<Outgoing> {
+        let answer = match ask {
+            Ask::Credentials { ticket, user } => {
+                Answer::Credentials { ticket, secrets: self.secrets.get(&user).cloned() }
+            }
+            Ask::Bindings { id, aor } => Answer::Bindings { id, snapshot: self.location.fetch(now, &aor) },
+            Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
+                let snapshot = self.location.fetch(now, &aor);
+                Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })
+            }
+            Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) => {
+                let outcome = self.location.commit(change);
+                Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
+            }
+            Ask::Resolve { ticket, transport, host, port } => {
+                Answer::Resolved { ticket, flows: self.flows(transport, &host, port) }
+            }
+        };
+        self.handle(now, shard, Input::Answer(answer))
+    }
+
+    fn flows(&self, transport: Option<Transport>, host: &str, port: Option<u16>) -> Vec<Flow> {
+        let transport = transport.unwrap_or(Transport::Udp);
+        let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port.unwrap_or(transport.default_port())));
+        let remotes = match literal {
+            Ok(remote) => vec![remote],
+            Err(_) => self.hosts.get(host).cloned().unwrap_or_default(),
+        };
+        remotes.into_iter().map(|remote| Flow { transport, local: self.at, remote, connection: None }).collect()
+    }
+
+    fn handle(&mut self, now: Now, shard: usize, input: Input) -> Vec<Outgoing> {
+        self.servers[shard].handle_input(now, input);
+        self.drain(shard)
+    }
+
+    fn drain(&mut self, shard: usize) -> Vec<Outgoing> {
+        let server = &mut self.servers[shard];
+        let outputs = std::iter::from_fn(|| server.poll_output());
+        outputs
+            .map(|output| match output {
+                Output::Send { flow, bytes, transaction } => {
+                    Outgoing::Send { flow, bytes, transaction: transaction.map(|id| (shard, id)) }
+                }
+                Output::Ask(ask) => Outgoing::Ask { shard, ask },
+            })
+            .collect()
+    }
+}
