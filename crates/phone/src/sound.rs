@@ -19,7 +19,7 @@ pub(crate) enum Sound {
     /// A socket is being opened, to make an offer or to answer one.
     Opening { what_for: WhatFor, local: IpAddr },
     /// Our offer is out.
-    Offered { socket: MediaSocket, capabilities: Box<LocalCapabilities>, offer: Box<SessionDescription> },
+    Offered(Box<Session>),
     /// It flows.
     Flowing(Box<Flowing>),
     /// No more.
@@ -34,13 +34,19 @@ pub(crate) enum WhatFor {
     Answer(Option<Box<SessionDescription>>),
 }
 
+/// What we have said of a session, and where it happens.
+#[derive(Debug)]
+pub(crate) struct Session {
+    socket: MediaSocket,
+    capabilities: LocalCapabilities,
+    /// Our latest description.
+    local: SessionDescription,
+}
+
 /// A session that both have agreed on.
 #[derive(Debug)]
 pub(crate) struct Flowing {
-    socket: MediaSocket,
-    capabilities: LocalCapabilities,
-    /// What we have last said.
-    local: SessionDescription,
+    session: Box<Session>,
     codec: Codec,
     stream: Stream,
     /// When it is due, as `deadlines` knows it.
@@ -83,42 +89,43 @@ impl Phone {
         };
         let agent = call.agent;
         let ip = if local.ip().is_unspecified() { reachable } else { local.ip() };
-        let capabilities = Box::new(self.capabilities(session_id, SocketAddr::new(ip, local.port())));
+        let capabilities = self.capabilities(session_id, SocketAddr::new(ip, local.port()));
         self.by_socket.insert(socket, id);
-        match what_for {
-            WhatFor::Invite => {
-                let offer = Box::new(sdp::offer(&capabilities, None));
-                let body = body(&offer);
-                self.set_sound(id, Sound::Offered { socket, capabilities, offer });
-                self.agent.invite(now, &mut self.layer, agent, body);
-            }
-            WhatFor::Answer(None) => {
-                let offer = Box::new(sdp::offer(&capabilities, None));
-                let body = body(&offer);
-                self.set_sound(id, Sound::Offered { socket, capabilities, offer });
-                self.agent.answer(now, &mut self.layer, agent, body);
-                self.event(Event::Answered { call: id, codec: None });
-            }
-            WhatFor::Answer(Some(offer)) => match sdp::answer(&offer, &capabilities, None) {
+        let (agreed, session) = match &what_for {
+            WhatFor::Answer(Some(offer)) => match sdp::answer(offer, &capabilities, None) {
                 Ok(sdp::Answer { description, negotiated }) => {
-                    let body = body(&description);
-                    self.agent.answer(now, &mut self.layer, agent, body);
-                    let codec = negotiated.audio.first().map(|audio| audio.codec);
-                    self.event(Event::Answered { call: id, codec });
-                    match negotiated.audio.first() {
-                        Some(audio) => self.start(now, id, socket, capabilities, Box::new(description), audio),
-                        None => {
-                            self.set_sound(id, Sound::Offered { socket, capabilities, offer: Box::new(description) })
-                        }
-                    }
+                    (Ok(negotiated.audio), Session { socket, capabilities, local: description })
                 }
-                // Examined when it came: only the address is new.
+                // Examined when it came, so that only the address is new.
                 Err(error) => {
-                    self.set_sound(id, Sound::Offered { socket, capabilities, offer });
-                    self.event(Event::NoMedia { call: id, why: error.to_string() });
-                    self.agent.reject(now, &mut self.layer, agent, 488, None);
+                    (Err(error.to_string()), Session { socket, capabilities, local: SessionDescription::clone(offer) })
                 }
             },
+            WhatFor::Invite | WhatFor::Answer(None) => {
+                (Ok(Vec::new()), Session { socket, local: sdp::offer(&capabilities, None), capabilities })
+            }
+        };
+        let body = body(&session.local);
+        self.set_sound(id, Sound::Offered(Box::new(session)));
+        let audio = match agreed {
+            Ok(audio) => audio,
+            Err(why) => {
+                self.event(Event::NoMedia { call: id, why });
+                self.agent.reject(now, &mut self.layer, agent, 488, None);
+                return;
+            }
+        };
+        match what_for {
+            WhatFor::Invite => {
+                self.agent.invite(now, &mut self.layer, agent, body);
+            }
+            WhatFor::Answer(_) => {
+                self.agent.answer(now, &mut self.layer, agent, body);
+                self.event(Event::Answered { call: id, codec: audio.first().map(|audio| audio.codec) });
+                if let Some(audio) = audio.first() {
+                    self.start(now, id, audio);
+                }
+            }
         }
     }
 
@@ -145,7 +152,7 @@ impl Phone {
     /// Whether an offer of ours awaits its answer.
     pub(crate) fn is_offered(&self, id: CallId) -> bool {
         match self.calls.get(&id).map(|call| &call.sound) {
-            Some(Sound::Offered { .. }) => true,
+            Some(Sound::Offered(_)) => true,
             Some(Sound::Flowing(flowing)) => flowing.is_offer,
             _ => false,
         }
@@ -169,24 +176,21 @@ impl Phone {
         let answer = SessionDescription::parse(&body.bytes).map_err(|error| error.to_string())?;
         let Some(call) = self.calls.get_mut(&id) else { return Err("the call is over".to_owned()) };
         let offer = match &call.sound {
-            Sound::Offered { offer, .. } => offer,
-            Sound::Flowing(flowing) => &flowing.local,
+            Sound::Offered(session) => &session.local,
+            Sound::Flowing(flowing) => &flowing.session.local,
             Sound::None | Sound::Ringing { .. } | Sound::Opening { .. } | Sound::Over => {
                 return Err("nothing was offered".to_owned());
             }
         };
         let negotiated = sdp::accept_answer(offer, &answer).map_err(|error| error.to_string())?;
         let audio = negotiated.audio.first().ok_or("every stream was refused")?;
-        match std::mem::replace(&mut call.sound, Sound::Over) {
-            Sound::Offered { socket, capabilities, offer } => self.start(now, id, socket, capabilities, offer, audio),
-            Sound::Flowing(mut flowing) => {
-                flowing.stream.update(audio);
-                flowing.codec = audio.codec;
-                flowing.is_offer = false;
-                call.sound = Sound::Flowing(flowing);
-                self.pump(id);
-            }
-            other => call.sound = other,
+        if let Sound::Flowing(flowing) = &mut call.sound {
+            flowing.stream.update(audio);
+            flowing.codec = audio.codec;
+            flowing.is_offer = false;
+            self.pump(id);
+        } else {
+            self.start(now, id, audio);
         }
         Ok(audio.codec)
     }
@@ -208,45 +212,35 @@ impl Phone {
     fn answer_offer(&mut self, id: CallId, body: Option<&Body>) -> Result<SessionDescription, (u16, String)> {
         let sound = self.calls.get_mut(&id).map(|call| &mut call.sound);
         let Some(Sound::Flowing(flowing)) = sound else { return Err((488, "no session to change".to_owned())) };
+        let session = &mut flowing.session;
         let Some(body) = body else {
-            flowing.local = sdp::offer(&flowing.capabilities, Some(&flowing.local));
+            session.local = sdp::offer(&session.capabilities, Some(&session.local));
             flowing.is_offer = true;
-            return Ok(flowing.local.clone());
+            return Ok(session.local.clone());
         };
         let offer = SessionDescription::parse(&body.bytes).map_err(|error| (400, error.to_string()))?;
-        let answer = sdp::answer(&offer, &flowing.capabilities, Some(&flowing.local))
+        let answer = sdp::answer(&offer, &session.capabilities, Some(&session.local))
             .map_err(|error| (488, error.to_string()))?;
         if let Some(audio) = answer.negotiated.audio.first() {
             flowing.stream.update(audio);
             flowing.codec = audio.codec;
         }
-        flowing.local = answer.description;
+        session.local = answer.description;
         flowing.is_offer = false;
-        Ok(flowing.local.clone())
+        Ok(session.local.clone())
     }
 
-    fn start(
-        &mut self,
-        now: Now,
-        id: CallId,
-        socket: MediaSocket,
-        capabilities: Box<LocalCapabilities>,
-        local: Box<SessionDescription>,
-        audio: &NegotiatedAudio,
-    ) {
+    /// Offer and answer are there: sound flows.
+    fn start(&mut self, now: Now, id: CallId, audio: &NegotiatedAudio) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let config = media::Config::new(audio, call.play.clone(), call.record);
         let stream = Stream::new(config, self.rng.split(), now);
-        let flowing = Flowing {
-            socket,
-            capabilities: *capabilities,
-            local: *local,
-            codec: audio.codec,
-            stream,
-            due: None,
-            is_offer: false,
+        call.sound = match std::mem::replace(&mut call.sound, Sound::Over) {
+            Sound::Offered(session) => {
+                Sound::Flowing(Box::new(Flowing { session, codec: audio.codec, stream, due: None, is_offer: false }))
+            }
+            other => other,
         };
-        call.sound = Sound::Flowing(Box::new(flowing));
         self.sound_is_due(now, id);
     }
 
@@ -272,7 +266,7 @@ impl Phone {
             self.outputs.push_back(match output {
                 // Both components share the one socket.
                 media::Output::Packet { component: _, to, bytes } => {
-                    Output::SendMedia { socket: flowing.socket, to, bytes }
+                    Output::SendMedia { socket: flowing.session.socket, to, bytes }
                 }
                 media::Output::Event(event) => Output::Event(match event {
                     media::Event::FirstPacket { from } => Event::Heard { call: id, from },
@@ -325,9 +319,9 @@ impl Phone {
             Sound::Flowing(mut flowing) => {
                 let (report, recording) = (flowing.stream.report(), flowing.stream.take_recording());
                 self.event(Event::Media { call: id, report, recording });
-                flowing.socket
+                flowing.session.socket
             }
-            Sound::Offered { socket, .. } => socket,
+            Sound::Offered(session) => session.socket,
             Sound::None | Sound::Ringing { .. } | Sound::Opening { .. } | Sound::Over => return,
         };
         self.by_socket.remove(&socket);

@@ -1,4 +1,5 @@
 //! Two phones call each other directly, and hear each other.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 

@@ -1,4 +1,5 @@
 //! Offers and answers of a peer that the test plays, and everything that is not a call.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 

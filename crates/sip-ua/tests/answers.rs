@@ -1,4 +1,5 @@
 //! What our own requests meet: challenges, forks, routes (RFC 3261 sections 8.1.3, 12.1.2, 12.2.1, 13.2.2).
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 

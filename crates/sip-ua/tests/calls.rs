@@ -1,4 +1,5 @@
 //! Calls between user agents, as ladders.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 

@@ -1,4 +1,5 @@
 //! Registrations (RFC 3261 section 10.2) with a registrar that the test plays.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 

@@ -1,4 +1,5 @@
 //! What a stranger's requests get (RFC 3261 sections 8.2, 11, 12.2.2, 13.3, 14.2).
+#![allow(clippy::unwrap_used)] // helpers of tests, too
 
 mod world;
 
@@ -43,7 +44,8 @@ const SDP: &str = "Contact: <sip:mallory@FROM>\nContent-Type: application/sdp\n\
 
 #[test]
 fn what_is_refused_and_how() {
-    let cases: &[(&str, &str, u16, Option<(HeaderName, &str)>)] = &[
+    type Case = (&'static str, &'static str, u16, Option<(HeaderName, &'static str)>);
+    let cases: &[Case] = &[
         ("FROBNICATE sip:bob@TO:", "", 501, Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE"))),
         ("UPDATE sip:bob@TO:", "", 405, Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE"))),
         ("REGISTER sip:bob@TO:", "", 405, Some((HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE"))),
