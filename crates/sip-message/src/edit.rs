@@ -85,7 +85,7 @@ impl<'m> Edit<'m> {
             let mut keep_from = 0;
             while left > 0 {
                 left -= 1;
-                match find_unquoted(&value[keep_from..], b",") {
+                match find_unquoted(&value[keep_from..], b',') {
                     Some(comma) => keep_from += comma + 1,
                     None => {
                         keep_from = value.len();

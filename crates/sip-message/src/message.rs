@@ -1,4 +1,4 @@
-use crate::text::{find_unquoted, trim_lws};
+use crate::text::{find_unquoted, is_digits, is_lws, trim_lws};
 use crate::{BadValue, Contacts, HeaderName, Method, NameAddr, Uri, Via};
 use bytes::Bytes;
 
@@ -56,8 +56,7 @@ pub struct CSeq<'a> {
 
 /// delta-seconds: a number of seconds; one beyond 2^32-1 counts as that.
 pub(crate) fn seconds(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(u32::MAX))
+    (!text.is_empty() && is_digits(text)).then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 impl Message {
@@ -142,6 +141,12 @@ impl Message {
         self.fields(name).flat_map(split_commas)
     }
 
+    /// The first of [`Message::values`].
+    fn first_value(&self, name: HeaderName) -> Option<&str> {
+        let field = self.header(name)?;
+        Some(find_unquoted(field, b',').map_or(field, |comma| trim_lws(&field[..comma])))
+    }
+
     /// Every field, in order.
     pub fn all_fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.slots.iter().map(|slot| Field {
@@ -153,8 +158,7 @@ impl Message {
 
     /// The topmost Via.
     pub fn top_via(&self) -> Result<Via<'_>, BadValue> {
-        let first = self.values(HeaderName::Via).next().ok_or(BadValue("Via is missing"))?;
-        Via::parse(first)
+        Via::parse(self.first_value(HeaderName::Via).ok_or(BadValue("Via is missing"))?)
     }
 
     /// From.
@@ -186,9 +190,9 @@ impl Message {
     pub fn cseq(&self) -> Result<CSeq<'_>, BadValue> {
         let text = self.header(HeaderName::CSeq).ok_or(BadValue("CSeq is missing"))?;
         let bad = BadValue("CSeq is not a number and a method");
-        let (number, method) = text.split_once([' ', '\t', '\r', '\n']).ok_or(bad)?;
+        let (number, method) = text.split_at(text.bytes().position(is_lws).ok_or(bad)?);
         let method_text = trim_lws(method);
-        if !number.bytes().all(|b| b.is_ascii_digit()) || !crate::text::is_token(method_text) {
+        if !is_digits(number) || !crate::text::is_token(method_text) {
             return Err(bad);
         }
         let number = number.parse().ok().filter(|n| *n < 1 << 31).ok_or(BadValue("CSeq number is 2^31 or more"))?;
@@ -215,7 +219,7 @@ impl Message {
 
     /// The topmost Route.
     pub fn first_route(&self) -> Option<Result<NameAddr<'_>, BadValue>> {
-        self.values(HeaderName::Route).next().map(NameAddr::parse)
+        self.first_value(HeaderName::Route).map(NameAddr::parse)
     }
 
     /// Max-Forwards: `None` when there is none; a value above 255 is an error (RFC 3261 section 20.22).
@@ -265,7 +269,7 @@ pub(crate) fn split_commas(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        match find_unquoted(text, b",") {
+        match find_unquoted(text, b',') {
             Some(comma) => {
                 rest = Some(&text[comma + 1..]);
                 Some(trim_lws(&text[..comma]))

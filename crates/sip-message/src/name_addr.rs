@@ -1,5 +1,6 @@
-use crate::text::{find_unquoted, is_lws, is_token_byte, quoted_end, trim_lws};
+use crate::text::{all, find_unquoted, is_lws, kind, quoted_end, trim_lws};
 use crate::{BadValue, Params, Uri};
+use memchr::memchr;
 
 /// A value of From, To, Contact, Route, Record-Route and their like: a URI, perhaps named, with the field's own parameters
 /// (RFC 3261 section 20.10).
@@ -17,7 +18,7 @@ impl<'a> NameAddr<'a> {
     /// Parses one value.
     pub fn parse(text: &'a str) -> Result<NameAddr<'a>, BadValue> {
         let text = trim_lws(text);
-        let Some(open) = find_unquoted(text, b"<") else {
+        let Some(open) = find_unquoted(text, b'<') else {
             if text.starts_with('"') {
                 return Err(BadValue("display name without a URI in angle brackets, or quotes that do not close"));
             }
@@ -33,12 +34,12 @@ impl<'a> NameAddr<'a> {
         let whole = match display.as_bytes().first() {
             None => true,
             Some(b'"') => quoted_end(display) == Some(display.len()),
-            Some(_) => display.bytes().all(|b| is_token_byte(b) || is_lws(b) || b >= 0x80),
+            Some(_) => all(display.as_bytes(), kind::WORDS),
         };
         if !whole {
             return Err(BadValue("display name is neither words nor one quoted string"));
         }
-        let close = open + text[open..].find('>').ok_or(BadValue("angle bracket without its match"))?;
+        let close = open + memchr(b'>', &text.as_bytes()[open..]).ok_or(BadValue("angle bracket without its match"))?;
         let uri = &text[open + 1..close];
         let params = trim_lws(&text[close + 1..]);
         if !(params.is_empty() || params.starts_with(';')) {

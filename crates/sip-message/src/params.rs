@@ -1,4 +1,4 @@
-use crate::text::{find_unquoted, trim_lws};
+use crate::text::{find_unquoted, split_once, trim_lws};
 
 /// The `;name=value` parameters behind a URI or a header field's value, in the order they were written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,10 +25,10 @@ impl<'a> Params<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
             rest = trim_lws(rest).strip_prefix(';')?;
-            let end = find_unquoted(rest, b";").unwrap_or(rest.len());
+            let end = find_unquoted(rest, b';').unwrap_or(rest.len());
             let (one, after) = rest.split_at(end);
             rest = after;
-            Some(match one.split_once('=') {
+            Some(match split_once(one, b'=') {
                 Some((name, value)) => (trim_lws(name), Some(trim_lws(value))),
                 None => (trim_lws(one), None),
             })

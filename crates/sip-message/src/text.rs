@@ -1,25 +1,100 @@
 //! Small questions about text that every header's parser asks.
 
+use memchr::{memchr, memchr3};
 use std::borrow::Cow;
 
 /// Linear white space of RFC 3261 section 25.1, the line breaks of a folded value among them.
-pub(crate) fn is_lws(byte: u8) -> bool {
+pub(crate) const fn is_lws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// `text` without linear white space at both ends.
 pub(crate) fn trim_lws(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let bytes = text.as_bytes();
+    let begin = bytes.iter().position(|b| !is_lws(*b)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|b| !is_lws(*b)).map_or(begin, |last| last + 1);
+    &text[begin..end]
+}
+
+/// What stands before and behind the first `byte`, which is ASCII.
+pub(crate) fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// Kinds of bytes, as bits of [`KINDS`].
+pub(crate) mod kind {
+    /// token of RFC 3261 section 25.1.
+    pub(crate) const TOKEN: u8 = 1;
+    /// user and password of RFC 3261 section 25.1, and `#`, which dialled numbers carry unescaped in practice.
+    pub(crate) const USER: u8 = 2;
+    /// A domain name's letters, and `_`, which names carry in practice.
+    pub(crate) const HOST: u8 = 4;
+    /// Whatever may stand in a URI at all: no spaces, controls or angle brackets.
+    pub(crate) const URI: u8 = 8;
+    /// Words of an unquoted display name, and the white space between them.
+    pub(crate) const WORDS: u8 = 16;
+    /// Digits.
+    pub(crate) const DIGIT: u8 = 32;
+}
+
+static KINDS: [u8; 256] = {
+    const fn among(byte: u8, list: &[u8]) -> bool {
+        let mut i = 0;
+        while i < list.len() {
+            if list[i] == byte {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+    let mut kinds = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let byte = i as u8;
+        let token = byte.is_ascii_alphanumeric() || among(byte, b"-.!%*_+`'~");
+        if token {
+            kinds[i] |= kind::TOKEN | kind::USER | kind::WORDS;
+        }
+        if among(byte, b"()&=$,;?/:#[]") || byte >= 0x80 {
+            kinds[i] |= kind::USER;
+        }
+        if is_lws(byte) || byte >= 0x80 {
+            kinds[i] |= kind::WORDS;
+        }
+        if byte.is_ascii_alphanumeric() || among(byte, b"-._") {
+            kinds[i] |= kind::HOST;
+        }
+        if !(byte <= b' ' || among(byte, b"<>\x7f")) {
+            kinds[i] |= kind::URI;
+        }
+        if byte.is_ascii_digit() {
+            kinds[i] |= kind::DIGIT;
+        }
+        i += 1;
+    }
+    kinds
+};
+
+/// Whether every byte of `text` is of this kind.
+pub(crate) fn all(text: &[u8], kind: u8) -> bool {
+    text.iter().fold(kind, |left, byte| left & KINDS[*byte as usize]) != 0
 }
 
 /// token of RFC 3261 section 25.1.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    KINDS[byte as usize] & kind::TOKEN != 0
 }
 
 /// Whether `text` is one token.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && all(text.as_bytes(), kind::TOKEN)
+}
+
+/// Whether `text` is digits, perhaps none.
+pub(crate) fn is_digits(text: &str) -> bool {
+    all(text.as_bytes(), kind::DIGIT)
 }
 
 /// Whether `text` is one whole quoted string.
@@ -41,23 +116,18 @@ pub(crate) fn quoted_end(text: &str) -> Option<usize> {
     None
 }
 
-/// The place of the first of `wanted` outside quotes (and outside `<>`, unless `wanted` looks for those).
-pub(crate) fn find_unquoted(text: &str, wanted: &[u8]) -> Option<usize> {
+/// The place of the first `wanted` (a comma, a semicolon, ..) outside quotes and outside `<>`, unless it is `<` that is wanted.
+pub(crate) fn find_unquoted(text: &str, wanted: u8) -> Option<usize> {
     let bytes = text.as_bytes();
-    let brackets = !wanted.contains(&b'<') && !wanted.contains(&b'>');
     let mut i = 0;
-    while i < bytes.len() {
-        let byte = bytes[i];
-        if wanted.contains(&byte) {
-            return Some(i);
-        }
-        match byte {
+    loop {
+        i += memchr3(wanted, b'"', b'<', bytes.get(i..)?)?;
+        match bytes[i] {
+            found if found == wanted => return Some(i),
             b'"' => i += quoted_end(&text[i..])?,
-            b'<' if brackets => i += memchr::memchr(b'>', &bytes[i..])? + 1,
-            _ => i += 1,
+            _ => i += memchr(b'>', &bytes[i..])? + 1,
         }
     }
-    None
 }
 
 /// A quoted string without its quotes and escapes; any other text as it is.
@@ -120,8 +190,58 @@ mod tests {
         assert_eq!(unquote("plain"), "plain");
         assert_eq!(unfold("one\r\n  two\r\n\tthree"), "one two three");
         assert_eq!(unescape("%61b%zz%4").as_ref(), b"ab%zz%4");
-        assert_eq!(find_unquoted("\"a,b\" <x,y>, c", b","), Some(11));
-        assert_eq!(find_unquoted("\"open", b","), None);
+        assert_eq!(find_unquoted("\"a,b\" <x,y>, c", b','), Some(11));
+        assert_eq!(find_unquoted("\"open", b','), None);
         assert!(is_quoted("\"a\\\"\"") && !is_quoted("\"a\"b") && !is_quoted("\""));
+    }
+
+    /// What [`find_unquoted`] does, one byte at a time.
+    fn find_slowly(text: &[u8], wanted: u8) -> Option<usize> {
+        let mut i = 0;
+        while i < text.len() {
+            match text[i] {
+                byte if byte == wanted => return Some(i),
+                b'"' => {
+                    i += 1;
+                    while *text.get(i)? != b'"' {
+                        i += if text[i] == b'\\' { 2 } else { 1 };
+                    }
+                }
+                b'<' => i += text[i..].iter().position(|b| *b == b'>')?,
+                _ => {}
+            }
+            i += 1;
+        }
+        None
+    }
+
+    #[test]
+    fn every_short_text_is_searched_as_if_byte_by_byte() {
+        const LETTERS: &[u8; 7] = b"a,;<>\"\\";
+        for length in 0..=6 {
+            for number in 0..7usize.pow(length) {
+                let text: Vec<u8> = (0..length).map(|place| LETTERS[number / 7usize.pow(place) % 7]).collect();
+                for wanted in [b',', b';', b'<'] {
+                    let text = std::str::from_utf8(&text).unwrap();
+                    assert_eq!(find_unquoted(text, wanted), find_slowly(text.as_bytes(), wanted), "{text} {wanted}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_of_the_kinds_that_the_grammar_says() {
+        let of = |kind| (0..=255).filter(|b| all(&[*b], kind)).map(char::from).collect::<String>();
+        let alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let sorted = |text: &str| {
+            let mut letters: Vec<char> = text.chars().collect();
+            letters.sort_unstable();
+            letters.into_iter().collect::<String>()
+        };
+        assert_eq!(of(kind::TOKEN), sorted(&format!("{alphanumeric}-.!%*_+`'~")));
+        assert_eq!(of(kind::HOST), sorted(&format!("{alphanumeric}-._")));
+        assert_eq!(of(kind::DIGIT), "0123456789");
+        assert!(all(b"", kind::TOKEN) && !all(b"a b", kind::URI) && all(b"a(&=$,;?/:#[]", kind::USER));
+        assert!(all("B\u{e9}la Bart\u{f3}k".as_bytes(), kind::WORDS) && !all(b"a\"", kind::WORDS));
     }
 }

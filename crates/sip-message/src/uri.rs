@@ -1,5 +1,6 @@
-use crate::text::{is_token_byte, unescape};
+use crate::text::{all, is_digits, kind, split_once, trim_lws, unescape};
 use crate::{BadValue, Params, Transport};
+use memchr::memchr;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -39,8 +40,10 @@ impl<'a> Host<'a> {
         {
             return Ok(Host::V4(v4));
         }
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-        if text.is_empty() || !text.bytes().all(fits) { Err(BadValue("bad host name")) } else { Ok(Host::Name(text)) }
+        if text.is_empty() || !all(text.as_bytes(), kind::HOST) {
+            return Err(BadValue("bad host name"));
+        }
+        Ok(Host::Name(text))
     }
 
     /// The literal address, `None` for a name.
@@ -75,12 +78,11 @@ impl fmt::Display for Host<'_> {
 pub(crate) fn host_port(text: &str) -> Result<(Host<'_>, Option<u16>), BadValue> {
     let colon = match text.strip_prefix('[') {
         Some(inner) => inner.find(']').and_then(|end| text[end + 2..].find(':').map(|at| at + end + 2)),
-        None => text.find(':'),
+        None => memchr(b':', text.as_bytes()),
     };
     let Some(colon) = colon else { return Ok((Host::parse(text)?, None)) };
-    let port = text[colon + 1..].trim_matches([' ', '\t', '\r', '\n']);
-    let host = text[..colon].trim_matches([' ', '\t', '\r', '\n']);
-    if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+    let (host, port) = (trim_lws(&text[..colon]), trim_lws(&text[colon + 1..]));
+    if port.is_empty() || !is_digits(port) {
         return Err(BadValue("port is not a number"));
     }
     Ok((Host::parse(host)?, Some(port.parse().map_err(|_| BadValue("port is above 65535"))?)))
@@ -110,7 +112,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Parses a URI that stands alone (a Request-URI, or what stands between `<` and `>`).
     pub fn parse(text: &'a str) -> Result<Uri<'a>, BadValue> {
-        let (scheme, rest) = text.split_once(':').ok_or(BadValue("URI without a scheme"))?;
+        let (scheme, rest) = split_once(text, b':').ok_or(BadValue("URI without a scheme"))?;
         let scheme = match scheme {
             s if s.eq_ignore_ascii_case("sip") => Scheme::Sip,
             s if s.eq_ignore_ascii_case("sips") => Scheme::Sips,
@@ -120,7 +122,7 @@ impl<'a> Uri<'a> {
             }
             _ => return Err(BadValue("bad URI scheme")),
         };
-        if rest.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>' || b == 0x7f) {
+        if !all(rest.as_bytes(), kind::URI) {
             return Err(BadValue("space or bracket inside a URI"));
         }
         if !matches!(scheme, Scheme::Sip | Scheme::Sips) {
@@ -139,22 +141,20 @@ impl<'a> Uri<'a> {
                 headers: "",
             });
         }
-        let (user, password, rest) = match rest.split_once('@') {
+        let (user, password, rest) = match split_once(rest, b'@') {
             Some((info, rest)) => {
                 let (user, password) =
-                    info.split_once(':').map_or((info, None), |(user, password)| (user, Some(password)));
-                if user.is_empty()
-                    || !user.bytes().all(is_user_byte)
-                    || !password.unwrap_or("").bytes().all(is_user_byte)
-                {
+                    split_once(info, b':').map_or((info, None), |(user, password)| (user, Some(password)));
+                // The password's colon is of the same kind.
+                if user.is_empty() || !all(info.as_bytes(), kind::USER) {
                     return Err(BadValue("bad user part in a URI"));
                 }
                 (Some(user), password, rest)
             }
             None => (None, None, rest),
         };
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        let end = rest.find(';').unwrap_or(rest.len());
+        let (rest, headers) = split_once(rest, b'?').unwrap_or((rest, ""));
+        let end = memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (host, params) = rest.split_at(end);
         let (host, port) = host_port(host)?;
         Ok(Uri { scheme, user, password, host, port, params: Params::new(params), headers })
@@ -218,11 +218,6 @@ fn same_headers(a: &str, b: &str) -> bool {
         parts
     };
     a == b || parts(a) == parts(b)
-}
-
-/// user and password of RFC 3261 section 25.1, and `#`, which dialled numbers carry unescaped in practice.
-fn is_user_byte(byte: u8) -> bool {
-    is_token_byte(byte) || b"()&=$,;?/:#[]".contains(&byte) || byte >= 0x80
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-use crate::text::trim_lws;
+use crate::text::{is_lws, split_once, trim_lws};
 use crate::uri::host_port;
 use crate::{BadValue, Host, Params, Transport};
+use memchr::memchr;
 use std::net::IpAddr;
 
 /// One value of a Via field (RFC 3261 section 20.42): a hop that the request passed, where its response goes back to.
@@ -28,15 +29,15 @@ impl<'a> Via<'a> {
     pub fn parse(text: &'a str) -> Result<Via<'a>, BadValue> {
         let bad = BadValue("Via does not begin with SIP/2.0/transport");
         let text = trim_lws(text);
-        let (name, rest) = text.split_once('/').ok_or(bad)?;
-        let (version, rest) = rest.split_once('/').ok_or(bad)?;
+        let (name, rest) = split_once(text, b'/').ok_or(bad)?;
+        let (version, rest) = split_once(rest, b'/').ok_or(bad)?;
         if !trim_lws(name).eq_ignore_ascii_case("SIP") || trim_lws(version) != "2.0" {
             return Err(bad);
         }
         let rest = trim_lws(rest);
-        let end = rest.find([' ', '\t', '\r', '\n']).ok_or(BadValue("Via without sent-by"))?;
+        let end = rest.bytes().position(is_lws).ok_or(BadValue("Via without sent-by"))?;
         let (transport_text, rest) = rest.split_at(end);
-        let end = rest.find(';').unwrap_or(rest.len());
+        let end = memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(end);
         let sent_by = trim_lws(sent_by);
         let (host, port) = host_port(sent_by)?;
