@@ -1,6 +1,6 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
-use crate::commands::{config, inspect, reg, serve, user};
+use crate::commands::{config, demo, inspect, reg, serve, user};
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
 
@@ -33,6 +33,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Arguments),
+    Demo(demo::Arguments),
     User(user::Arguments),
     Reg(reg::Arguments),
     Config(config::Arguments),

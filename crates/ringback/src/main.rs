@@ -12,6 +12,7 @@ mod control;
 mod exchange;
 mod exit;
 mod secrets;
+mod wav;
 
 use clap::Parser;
 use std::process::ExitCode;

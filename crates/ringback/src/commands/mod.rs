@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod config;
+pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod reg;
 pub(crate) mod serve;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
     }
     match command {
         Command::Serve(arguments) => serve::run(&arguments, console),
+        Command::Demo(arguments) => demo::run(&arguments, console),
         Command::User(arguments) => user::run(arguments, console),
         Command::Reg(arguments) => reg::run(arguments, console),
         Command::Config(arguments) => config::run(arguments, console),
