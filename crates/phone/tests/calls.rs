@@ -291,7 +291,7 @@ fn whatever_the_network_does_the_call_ends_for_both() {
         let call = w.dial("alice", "bob");
         w.run(100 + seed * 150);
         w.command("alice", Command::Hangup { call });
-        w.run(120_000);
+        w.run(400_000);
         let (alice, bob) = (w.told("alice"), w.told("bob"));
         let last = alice.last().unwrap();
         assert!(last.starts_with("ended") || last.starts_with("failed"), "seed {seed}: {alice:?}");
@@ -308,4 +308,55 @@ fn whatever_the_network_does_the_call_ends_for_both() {
         }
     }
     assert!(answered > 30, "{answered}");
+}
+
+#[test]
+fn whatever_is_sent_to_a_phone_in_a_call_nothing_breaks() {
+    let mut chance = engine::Rng::from_u64(3);
+    for seed in 0..30 {
+        let mut w = World::seeded(seed, &["alice", "bob", "mallory"], &mut |name, config| {
+            if name == "bob" {
+                config.answering = answers(500);
+            }
+        });
+        let call = w.dial("alice", "bob");
+        w.run(300 + seed * 30);
+        for _ in 0..60 {
+            let mut bytes = w.sip[chance.below(w.sip.len() as u64) as usize].bytes().to_vec();
+            let mut pieces: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+            let (from, to) = (chance.below(pieces.len() as u64) as usize, chance.below(pieces.len() as u64) as usize);
+            match chance.below(5) {
+                0 => pieces.swap(from, to),
+                1 => drop(pieces.remove(from)),
+                2 => pieces[from] = pieces[to].clone(),
+                3 => pieces.clear(),
+                _ => {}
+            }
+            if !pieces.is_empty() {
+                bytes = pieces.concat();
+            }
+            for _ in 0..chance.below(4) {
+                let at = chance.below(bytes.len() as u64) as usize;
+                bytes[at] = chance.next_u32() as u8;
+            }
+            let remote = w.node("mallory").at;
+            let (name, local) =
+                if chance.below(2) == 0 { ("alice", w.node("alice").at) } else { ("bob", w.node("bob").at) };
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+            w.input(name, Input::Packet { flow, bytes: bytes.clone().into() });
+            w.input(name, Input::Media { socket: MediaSocket(2), from: remote, bytes: bytes.into() });
+            w.run(7);
+        }
+        w.command("alice", Command::Hangup { call });
+        w.run(1_000_000);
+        for name in ["alice", "bob"] {
+            let open = w.node(name).open.clone();
+            for n in 1..200 {
+                w.command(name, Command::Hangup { call: CallId::Incoming(n) });
+            }
+            w.run(100_000);
+            assert!(w.phone(name).is_idle(), "seed {seed}: {name} {open:?} {:?}", w.told(name));
+            assert!(w.node(name).open.is_empty());
+        }
+    }
 }

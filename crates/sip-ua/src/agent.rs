@@ -38,8 +38,8 @@ pub(crate) enum Timer {
     Repeat2xx(CallId, ServerTransactionId),
     /// Our provisional response is sent again, so that no proxy gives up.
     RepeatRinging(CallId),
-    /// The INVITE's Expires has passed.
-    InviteExpires(CallId, ServerTransactionId),
+    /// The INVITE has not been answered in time: it gets this status.
+    InviteExpires(CallId, ServerTransactionId, u16),
     /// No 2xx to an INVITE comes any more.
     ForgetInvite(u64),
     /// A registration is to be refreshed or tried again.
@@ -98,7 +98,7 @@ impl UserAgent {
             match timer {
                 Timer::Repeat2xx(call, server) => self.repeat_2xx(now, layer, call, server),
                 Timer::RepeatRinging(call) => self.repeat_ringing(now, layer, call),
-                Timer::InviteExpires(call, server) => self.invite_expires(now, layer, call, server),
+                Timer::InviteExpires(call, server, status) => self.invite_expires(now, layer, call, server, status),
                 Timer::ForgetInvite(key) => self.forget_request(key),
                 Timer::Register(registration) => self.registration_due(now, layer, registration, set_for),
             }

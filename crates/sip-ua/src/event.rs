@@ -187,7 +187,7 @@ pub enum End {
     Rejected(u16),
     /// We answered, and the caller never acknowledged (RFC 3261 section 13.3.1.4).
     NeverAcknowledged,
-    /// Nobody answered the caller within the time that the INVITE gave (its Expires).
+    /// Nobody answered the caller within the time that the INVITE gave (its Expires), or within [`RINGING_S_MAX`](crate::RINGING_S_MAX).
     Expired,
 }
 

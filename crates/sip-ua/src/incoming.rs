@@ -1,7 +1,7 @@
 //! The UAS core: what each request is checked for before its method is looked at (RFC 3261 section 8.2), and where it goes then.
 
 use crate::agent::Timer;
-use crate::call::{CALLS_MAX, Call, Incoming, State};
+use crate::call::{CALLS_MAX, Call, Incoming, RINGING_S_MAX, State};
 use crate::{Body, CallId, Dialog, End, Event, Party, UserAgent};
 use engine::Now;
 use sip_message::{Builder, HeaderName, Message, Method, Scheme};
@@ -112,10 +112,11 @@ impl UserAgent {
         self.by_tag.insert(local_tag.clone(), call);
         self.by_invite.insert(id, call);
         self.calls.insert(call, Call { contact_user, local_tag, state });
-        if let Some(expires_s) = request.expires() {
-            let at = now.mono + Duration::from_secs(u64::from(expires_s));
-            self.deadlines.set(at, Timer::InviteExpires(call, id));
-        }
+        let (rings_s, status) = match request.expires() {
+            Some(expires_s) if u64::from(expires_s) < RINGING_S_MAX => (u64::from(expires_s), 487),
+            _ => (RINGING_S_MAX, 480),
+        };
+        self.deadlines.set(now.mono + Duration::from_secs(rings_s), Timer::InviteExpires(call, id, status));
         self.event(Event::Incoming {
             call,
             from: Party::of(request),

@@ -21,7 +21,7 @@ mod registration;
 mod request;
 
 pub use agent::UserAgent;
-pub use call::{CALLS_MAX, CallId, Dial, FORKED_ANSWERS_MAX};
+pub use call::{CALLS_MAX, CallId, Dial, FORKED_ANSWERS_MAX, RINGING_S_MAX};
 pub use config::{Body, Config, Identity, Route};
 pub use dialog::Dialog;
 pub use event::{End, Event, Failure, Output, Party};

@@ -170,9 +170,6 @@ impl UserAgent {
     pub(crate) fn handle_send_failed(&mut self, now: Now, layer: &mut TransactionLayer, id: ClientTransactionId) {
         let Some(&key) = self.by_transaction.get(&id) else { return };
         let Some(request) = self.requests.get(&key) else { return };
-        if !request.acks.is_empty() {
-            return; // It was answered: what failed was an ACK.
-        }
         match request.sent {
             // The stream was our own idea: back to datagrams, however large (RFC 3261 section 18.1.1).
             Some(sent) if sent.flow != sent.reachable && self.wanted(&request.purpose) => {

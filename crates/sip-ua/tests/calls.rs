@@ -405,3 +405,24 @@ fn ringing_is_repeated_each_minute() {
         ["10 bob -> alice 180 INVITE", "60010 bob -> alice 180 INVITE", "120010 bob -> alice 180 INVITE"]
     );
 }
+
+#[test]
+fn a_call_given_up_is_not_sent_again_another_way() {
+    for late in [false, true] {
+        let mut w = World::new(&["alice", "bob", "carol"]);
+        let (bob, carol) = (w.node("bob").at, w.node("carol").at);
+        w.names.insert("example.com".to_owned(), vec![bob, carol]);
+        w.lose("alice -> bob INVITE over TCP", 99);
+        let uri = format!("sip:bob@example.com;x={}", "y".repeat(1000));
+        let call = w.dial_uri("alice", &uri, Route::Uri(None), None).unwrap();
+        w.hangup("alice", call);
+        if late {
+            w.run(40_000); // timer B
+        } else {
+            let transaction = w.transaction.unwrap();
+            w.agent("alice", |now, layer, _| layer.handle_send_failed(now, transaction));
+        }
+        assert_eq!(w.ladder, ["0 alice -> bob INVITE over TCP ; lost"], "late: {late}");
+        assert_eq!(w.events("alice"), ["located", "ended Cancelled"]);
+    }
+}

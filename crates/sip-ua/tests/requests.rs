@@ -5,7 +5,7 @@ mod world;
 
 use bytes::Bytes;
 use sip_message::HeaderName;
-use sip_ua::{CALLS_MAX, Config, Event};
+use sip_ua::{CALLS_MAX, Config, Event, RINGING_S_MAX};
 use std::cell::RefCell;
 use std::rc::Rc;
 use world::{Manners, World};
@@ -151,6 +151,19 @@ fn the_expires_of_an_invite() {
     w.run(200);
     assert_eq!(heard.borrow().last().unwrap().status(), 487);
     assert_eq!(w.events("bob")[1], "ended Expired");
+}
+
+#[test]
+fn nobody_rings_for_ever() {
+    for expires in ["", "Expires: 4000000000\n"] {
+        let (mut w, heard) = bob();
+        w.say("mallory", "bob", &request("INVITE sip:bob@TO:", 1, &format!("{expires}{SDP}")));
+        w.run(RINGING_S_MAX * 1000 - 100);
+        assert_eq!(w.calls("bob"), 1);
+        w.run(200);
+        assert_eq!(heard.borrow().last().unwrap().status(), 480);
+        assert_eq!(w.events("bob")[1], "ended Expired");
+    }
 }
 
 #[test]

@@ -37,16 +37,20 @@ impl UserAgent {
         }
     }
 
-    /// The time that the INVITE's Expires gave has passed (RFC 3261 section 13.3.1).
+    /// Nobody has answered in the time that the INVITE gave (RFC 3261 section 13.3.1), or that we give.
     pub(crate) fn invite_expires(
         &mut self,
         now: Now,
         layer: &mut TransactionLayer,
         call: CallId,
         server: ServerTransactionId,
+        status: u16,
     ) {
-        if self.by_invite.get(&server) == Some(&call) {
-            self.end_unanswered(now, layer, call, 487, End::Expired);
+        // Answered, it rings no more; an offer inside a call does not expire.
+        if let Some(State::Incoming(incoming)) = self.calls.get(&call).map(|call| &call.state)
+            && incoming.server == server
+        {
+            self.end_unanswered(now, layer, call, status, End::Expired);
         }
     }
 

@@ -32,6 +32,9 @@ use std::time::{Duration, Instant};
 /// Calls that one user agent may have at once; an INVITE beyond them earns a 486, a dial is refused.
 pub const CALLS_MAX: usize = 2_000;
 
+/// Seconds that a call may ring here; the caller then gets a 480. Callers' proxies give up before (timer C is three minutes).
+pub const RINGING_S_MAX: u64 = 300;
+
 /// Answers to one INVITE (from different phones, each with its To tag) that are acknowledged; later ones are ignored, and their
 /// senders give up after 64*T1.
 pub const FORKED_ANSWERS_MAX: usize = 16;

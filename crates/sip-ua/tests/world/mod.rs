@@ -7,7 +7,7 @@ use bytes::Bytes;
 use engine::{Mac, Now, Rng};
 use sip_auth::Credentials;
 use sip_message::{Message, Transport};
-use sip_transaction::{ConnectionId, Flow, Packet, TransactionLayer};
+use sip_transaction::{ClientTransactionId, ConnectionId, Flow, Packet, TransactionLayer};
 use sip_ua::{Account, Body, CallId, Config, Dial, Event, Identity, Output, RegistrationId, Route, UserAgent};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -54,6 +54,8 @@ pub struct World {
     lose: Vec<(String, usize)>,
     /// Messages as they were delivered.
     pub delivered: Vec<Message>,
+    /// The client transaction that sent last.
+    pub transaction: Option<ClientTransactionId>,
     /// The call that came in last.
     pub incoming_call: Option<CallId>,
     /// Names that resolve to more than one address, or to none.
@@ -77,6 +79,7 @@ impl World {
             ladder: Vec::new(),
             lose: Vec::new(),
             delivered: Vec::new(),
+            transaction: None,
             incoming_call: None,
             names: BTreeMap::new(),
         };
@@ -272,6 +275,7 @@ impl World {
             match output {
                 sip_transaction::Output::Event(event) => agent.handle_event(now, layer, event),
                 sip_transaction::Output::Send { flow, bytes, transaction } => {
+                    self.transaction = transaction.or(self.transaction);
                     let refused = flow.transport.reliable()
                         && self.nodes.iter().any(|node| node.at == flow.remote && node.no_streams);
                     match transaction.filter(|_| refused) {
