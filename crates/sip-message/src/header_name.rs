@@ -113,8 +113,19 @@ const fn slot(name: &[u8]) -> usize {
     (n * 53 + letter_at(name, 0) * 223 + letter_at(name, n - 1) * 467 + letter_at(name, n / 2) * 494) & 511
 }
 
+/// The letter in lower case; what is no letter may become another one, which the comparison that follows tells apart.
 const fn letter_at(name: &[u8], i: usize) -> usize {
-    name[i].to_ascii_lowercase() as usize
+    (name[i] | 0x20) as usize
+}
+
+/// Whether two names of at least two letters are written alike: two comparisons of a word each where `==` would be a call.
+fn alike(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && match a.len() {
+            8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+            4..=7 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+            _ => a == b,
+        }
 }
 
 const SLOTS: [u8; 512] = {
@@ -138,37 +149,45 @@ impl HeaderName {
             _ => {
                 let index = SLOTS[slot(name)] as usize;
                 match HeaderName::TEXTS.get(index) {
-                    Some(text) if text.as_bytes().eq_ignore_ascii_case(name) => HeaderName::ALL[index],
+                    // Nearly everybody writes them as the RFCs do.
+                    Some(text) if alike(text.as_bytes(), name) || text.as_bytes().eq_ignore_ascii_case(name) => {
+                        HeaderName::ALL[index]
+                    }
                     _ => HeaderName::Other,
                 }
             }
         }
     }
 
-    /// Whether a message may hold only one such field with one value (RFC 3261 section 7.3.1 and table 2).
-    pub fn single(self) -> bool {
-        matches!(
-            self,
-            HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::From
-                | HeaderName::To
-                | HeaderName::MaxForwards
-                | HeaderName::ContentLength
-                | HeaderName::ContentType
-                | HeaderName::Expires
-                | HeaderName::Date
-                | HeaderName::Event
-                | HeaderName::MinExpires
-                | HeaderName::ReferTo
-                | HeaderName::Replaces
-                | HeaderName::RAck
-                | HeaderName::RSeq
-                | HeaderName::SessionExpires
-                | HeaderName::MinSe
-                | HeaderName::Timestamp
-        )
-    }
+    /// The bits (`1 << name`) of the fields of which a message may hold only one, with one value (RFC 3261 section 7.3.1 and table 2).
+    pub(crate) const SINGLE: u128 = {
+        let single = [
+            Self::CallId,
+            Self::CSeq,
+            Self::From,
+            Self::To,
+            Self::MaxForwards,
+            Self::ContentLength,
+            Self::ContentType,
+            Self::Expires,
+            Self::Date,
+            Self::Event,
+            Self::MinExpires,
+            Self::ReferTo,
+            Self::Replaces,
+            Self::RAck,
+            Self::RSeq,
+            Self::SessionExpires,
+            Self::MinSe,
+            Self::Timestamp,
+        ];
+        let (mut bits, mut i) = (0, 0);
+        while i < single.len() {
+            bits |= 1 << single[i] as u8;
+            i += 1;
+        }
+        bits
+    };
 }
 
 impl fmt::Display for HeaderName {

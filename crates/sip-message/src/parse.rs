@@ -4,7 +4,7 @@ use crate::message::{Slot, Start};
 use crate::text::{is_lws, is_token_byte};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 /// The longest message in bytes: what one UDP datagram can carry, and as much on a stream.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
@@ -14,6 +14,13 @@ pub const HEADERS_MAX: usize = 250;
 
 /// Fields for which room is made at once: all but the longest messages need one allocation.
 const HEADERS_USUAL: usize = 24;
+
+/// The fields that [`Message::missing_field`] looks for, as bits.
+const MANDATORY: u128 = 1 << HeaderName::Via as u8
+    | 1 << HeaderName::From as u8
+    | 1 << HeaderName::To as u8
+    | 1 << HeaderName::CallId as u8
+    | 1 << HeaderName::CSeq as u8;
 
 impl Message {
     /// Finds the start line, the header fields and the body in `bytes`, which hold one whole message.
@@ -25,20 +32,20 @@ impl Message {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(Malformed::at(MESSAGE_BYTES_MAX, Defect::Text("message is too long")));
         }
-        let mut scan = Scan { text: &bytes, at: 0, slots: Vec::with_capacity(HEADERS_USUAL), defect: None };
+        let mut scan = Scan { text: &bytes, at: 0, slots: Vec::with_capacity(HEADERS_USUAL), seen: 0, defect: None };
         while scan.text[scan.at..].starts_with(b"\r\n") {
             scan.at += 2; // RFC 3261 section 7.5: empty lines before the start line are ignored
         }
         let start = scan.start_line()?;
         let head_end = scan.fields();
-        let Scan { at, slots, mut defect, .. } = scan;
+        let Scan { at, slots, seen, mut defect, .. } = scan;
         if let Err(error) = std::str::from_utf8(&bytes[..head_end]) {
             // Nothing of such a head can be read as text, not even for an answer that copies its fields.
             return Err(Malformed::at(error.valid_up_to(), Defect::Text("header is not UTF-8")));
         }
         let body_end = bytes.len() as u16;
         let mut message = Message { bytes, start, slots, head_end: head_end as u16, body: (at as u16, body_end) };
-        if defect.is_none() {
+        if defect.is_none() && seen & MANDATORY != MANDATORY {
             defect = message.missing_field().map(|text| (head_end, Defect::Text(text)));
         }
         if defect.is_none() {
@@ -58,6 +65,8 @@ struct Scan<'a> {
     text: &'a [u8],
     at: usize,
     slots: Vec<Slot>,
+    /// The names of the fields that have been read, as bits (`1 << name`).
+    seen: u128,
     defect: Option<(usize, Defect)>,
 }
 
@@ -139,23 +148,21 @@ impl Scan<'_> {
 
     /// Reads fields up to the empty line; the result is where that line begins.
     fn fields(&mut self) -> usize {
-        let mut seen = 0u128;
-        loop {
+        let (first, mut lines) = (self.at, 0);
+        let head_end = loop {
             let begin = self.at;
-            if begin >= self.text.len() {
+            let Some(letter) = self.text.get(begin).copied() else {
                 self.found(begin, "header does not end with an empty line");
-                return begin;
-            }
+                break begin;
+            };
             let end = self.line();
             if end == begin {
-                return begin;
+                break begin;
             }
+            lines += 1;
             let line = &self.text[begin..end];
-            if line[0] == b' ' || line[0] == b'\t' {
+            if letter == b' ' || letter == b'\t' {
                 let trimmed = end - line.iter().rev().take_while(|b| is_lws(**b)).count();
-                if has_control(line) {
-                    self.found(begin, CONTROL);
-                }
                 match self.slots.last_mut() {
                     Some(slot) if trimmed > begin => slot.value.1 = trimmed as u16,
                     Some(_) => {}
@@ -163,27 +170,27 @@ impl Scan<'_> {
                 }
                 continue;
             }
-            let Some(colon) = memchr(b':', line) else {
-                self.found(begin, "header field without a colon");
-                continue;
-            };
-            let name = line[..colon].trim_ascii_end();
-            if name.is_empty() || name.len() > 255 || !name.iter().copied().all(is_token_byte) {
-                self.found(begin, "header field's name is not a token");
+            // RFC 3261 section 25.1: header-name, and HCOLON = *( SP / HTAB ) ":" SWS
+            let name_length = line.iter().position(|b| !is_token_byte(*b)).unwrap_or(line.len());
+            let spaces = line[name_length..].iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(0);
+            let colon = name_length + spaces;
+            if line.get(colon) != Some(&b':') || name_length == 0 || name_length > 255 {
+                let colon = memchr(b':', line).is_some();
+                let what = if colon { "header field's name is not a token" } else { "header field without a colon" };
+                self.found(begin, what);
                 continue;
             }
             if self.slots.len() == HEADERS_MAX {
                 self.found(begin, "too many header fields");
                 continue;
             }
-            let known = HeaderName::from_bytes(name);
-            if known.single() {
-                if seen & (1 << known as u8) != 0 {
-                    self.found(begin, "header field that must be single stands twice");
-                    continue;
-                }
-                seen |= 1 << known as u8;
+            let known = HeaderName::from_bytes(&line[..name_length]);
+            let bit = 1 << known as u8;
+            if self.seen & bit & HeaderName::SINGLE != 0 {
+                self.found(begin, "header field that must be single stands twice");
+                continue;
             }
+            self.seen |= bit;
             let mut value = begin + colon + 1;
             let mut value_end = end;
             while value < value_end && is_lws(self.text[value]) {
@@ -192,22 +199,34 @@ impl Scan<'_> {
             while value_end > value && is_lws(self.text[value_end - 1]) {
                 value_end -= 1;
             }
-            if has_control(&self.text[value..value_end]) {
-                self.found(begin, CONTROL);
-            }
             self.slots.push(Slot {
                 name: known,
-                name_length: name.len() as u8,
+                name_length: name_length as u8,
                 line: begin as u16,
                 value: (value as u16, value_end as u16),
             });
+        };
+        self.controls(first, head_end, lines);
+        head_end
+    }
+
+    /// Looks for what some other parser would take for a line's end. All lines are searched at once, and one by one only if there
+    /// is something to be found: each of them ends in the only CR that it has.
+    fn controls(&mut self, first: usize, head_end: usize, lines: usize) {
+        let head = &self.text[first..head_end];
+        if memchr_iter(b'\r', head).count() == lines && memchr2(0, 0x7f, head).is_none() {
+            return;
+        }
+        let mut begin = first;
+        for line in head.split_inclusive(|b| *b == b'\n') {
+            let content = line.strip_suffix(b"\r\n").unwrap_or(line);
+            if memchr3(b'\r', 0, 0x7f, content).is_some() {
+                if self.defect.is_none_or(|(offset, _)| begin < offset) {
+                    self.defect = Some((begin, Defect::Text("control character in a header field")));
+                }
+                return;
+            }
+            begin += line.len();
         }
     }
-}
-
-const CONTROL: &str = "control character in a header field";
-
-/// Whether a line holds what some other parser would take for its end.
-fn has_control(line: &[u8]) -> bool {
-    memchr3(b'\r', 0, 0x7f, line).is_some()
 }

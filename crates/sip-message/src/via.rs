@@ -29,11 +29,18 @@ impl<'a> Via<'a> {
     pub fn parse(text: &'a str) -> Result<Via<'a>, BadValue> {
         let bad = BadValue("Via does not begin with SIP/2.0/transport");
         let text = trim_lws(text);
-        let (name, rest) = split_once(text, b'/').ok_or(bad)?;
-        let (version, rest) = split_once(rest, b'/').ok_or(bad)?;
-        if !trim_lws(name).eq_ignore_ascii_case("SIP") || trim_lws(version) != "2.0" {
-            return Err(bad);
-        }
+        let rest = match text.strip_prefix("SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                // Spaces around the slashes, or a name in other letters.
+                let (name, rest) = split_once(text, b'/').ok_or(bad)?;
+                let (version, rest) = split_once(rest, b'/').ok_or(bad)?;
+                if !trim_lws(name).eq_ignore_ascii_case("SIP") || trim_lws(version) != "2.0" {
+                    return Err(bad);
+                }
+                rest
+            }
+        };
         let rest = trim_lws(rest);
         let end = rest.bytes().position(is_lws).ok_or(BadValue("Via without sent-by"))?;
         let (transport_text, rest) = rest.split_at(end);
