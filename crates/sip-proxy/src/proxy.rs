@@ -313,9 +313,8 @@ impl Proxy {
         let (best, challenges) = context.best.take();
         let best = best.unwrap_or(Candidate { status: 480, message: None });
         // A 503 speaks of one next hop, not of us.
-        let status = if best.status == 503 { 500 } else { best.status };
-        let forwarded =
-            best.message.filter(|_| status != 500).and_then(|message| forwarded_response(&message, &challenges));
+        let (status, message) = if best.status == 503 { (500, None) } else { (best.status, best.message) };
+        let forwarded = message.and_then(|message| forwarded_response(&message, &challenges));
         let bytes = forwarded.unwrap_or_else(|| own_response(&self.config.mac, packet, status));
         layer.respond(now, id, status, bytes);
     }
