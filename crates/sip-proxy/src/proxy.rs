@@ -229,7 +229,9 @@ impl Proxy {
     /// (RFC 3261 section 16.9).
     pub fn handle_send_failed(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId) {
         let Some(id) = self.forwarded.get(&client).copied() else { return };
-        let alternatives = self.contexts.get_mut(&id).and_then(|context| context.branch(client)?.alternatives.take());
+        // Once the caller has given up, no flow is worth a try.
+        let context = self.contexts.get_mut(&id).filter(|context| !context.settled);
+        let alternatives = context.and_then(|context| context.branch(client)?.alternatives.take());
         match alternatives {
             Some(more) => {
                 self.remove_branch(id, client);
