@@ -91,9 +91,7 @@ impl Exchange {
     }
 
     pub(crate) fn handle_closed(&mut self, now: Now, connection: ConnectionId) -> Vec<Outgoing> {
-        (0..self.servers.len())
-            .flat_map(|shard| self.handle(now, shard, Input::ConnectionClosed(connection)))
-            .collect()
+        (0..self.servers.len()).flat_map(|shard| self.handle(now, shard, Input::ConnectionClosed(connection))).collect()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) -> Vec<Outgoing> {

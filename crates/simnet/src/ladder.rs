@@ -20,9 +20,12 @@ pub(crate) struct Step {
 pub(crate) enum What {
     Message(Rung),
     /// One end closes the stream between both.
-    Closes { from: String, to: String },
-    /// What is stuck on its way to this one turns out not to be sendable.
-    Refuses { from: String },
+    Closes {
+        from: String,
+        to: String,
+    },
+    /// What is stuck turns out not to be sendable.
+    Refuses,
     /// Time passes.
     Nothing,
 }
@@ -65,14 +68,14 @@ impl Ladder {
         match words[..] {
             [] => self.push(after, What::Nothing),
             [from, "closes", to] => self.push(after, What::Closes { from: from.to_owned(), to: to.to_owned() }),
-            [from, "refuses"] => self.push(after, What::Refuses { from: from.to_owned() }),
+            [_, "refuses"] => self.push(after, What::Refuses),
             [from, arrow @ ("->" | "=>"), to, ..] => self.messages(after, from, arrow == "=>", to, rest),
             _ => self.field(line),
         }
     }
 
     fn messages(&mut self, after: Duration, from: &str, stream: bool, to: &str, line: &str) {
-        let (line, fate) = match line.split_once(';') {
+        let (line, fate) = match line.split_once(" ; ") {
             Some((line, fate)) => {
                 (line, Some(Fate::parse(fate.trim()).unwrap_or_else(|| panic!("no such fate: {line}"))))
             }
@@ -103,7 +106,11 @@ impl Ladder {
     /// Everybody named, in order.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let given = self.givens.iter().filter_map(|clause| clause.first());
+        let given = self.givens.iter().flat_map(|clause| match &clause[..] {
+            // A host that stands for others.
+            [_, is, others @ ..] if is == "is" => others,
+            clause => clause.get(..1).unwrap_or(&[]),
+        });
         let rungs = self.steps.iter().filter_map(|step| match &step.what {
             What::Message(rung) => Some([&rung.from, &rung.to]),
             _ => None,
@@ -123,6 +130,7 @@ impl Rung {
         let what = found.what();
         let word = |n: usize| self.words.split_whitespace().nth(n);
         let same_what = match word(0) {
+            Some(raw) if raw.starts_with('"') => true,
             Some(status) if status.starts_with(|c: char| c.is_ascii_digit()) => {
                 what.split(' ').next() == Some(status)
                     && word(1).is_none_or(|method| method == "again" || what.split(' ').nth(1) == Some(method))

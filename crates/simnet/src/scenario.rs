@@ -21,12 +21,14 @@ use std::time::Duration;
 /// bob -> exchange    180, 200                     below a message that is sent: a field that it gets
 /// alice => exchange  MESSAGE bob                  over a stream
 /// bob -> exchange    200 again                    the very same bytes once more
+/// bob -> exchange    "nonsense"                   anything else
 /// bob closes exchange                             the stream between both
+/// bob refuses                                     what is `; stuck` is told to be unsendable
 /// +32s                                            time passes
 /// ```
 ///
-/// Scripts know how a message is put together (dialogs, credentials, Via, ACK, CANCEL); `{bob}` in a field is bob's address,
-/// `{route}` the sender's first Route, `{forged route}` one that somebody has tampered with.
+/// Scripts know how a message is put together (dialogs, credentials, Via, ACK, CANCEL); `{bob}` is bob's address, `{route}` and
+/// `{route uri}` the sender's first Route, `{forged route}` one that somebody has tampered with, `{record routes}` what the request came with.
 #[track_caller]
 pub fn check(text: &str) {
     for shards in [1, 2, 4] {
@@ -43,7 +45,8 @@ pub fn run(text: &str, shards: usize) -> World {
         What::Message(rung) => Some(rung),
         _ => None,
     });
-    let mut play = Play { rungs: rungs.cloned().collect(), times: Vec::new(), failure: None, caller: Location::caller() };
+    let mut play =
+        Play { rungs: rungs.cloned().collect(), times: Vec::new(), failure: None, caller: Location::caller() };
     world.fates = play.rungs.iter().map(|rung| rung.fate).collect();
     let mut at = Duration::ZERO;
     for step in &ladder.steps {
@@ -86,7 +89,7 @@ impl Play {
                 let (from, to) = (world.find(from), world.find(to));
                 world.close(from, to);
             }
-            What::Refuses { .. } => {
+            What::Refuses => {
                 world.run_until(at);
                 world.refuse_stuck();
             }
@@ -125,7 +128,8 @@ impl Play {
         let leaks = world.leaks();
         let failure = failure.or_else(|| (!leaks.is_empty()).then_some(leaks));
         let Some(failure) = failure else { return };
-        let mut text = format!("\n{failure}\nin the ladder at {}, seed {}, shards {shards}\n\n", self.caller, world.seed);
+        let mut text =
+            format!("\n{failure}\nin the ladder at {}, seed {}, shards {shards}\n\n", self.caller, world.seed);
         text.push_str(&format!("  {:<52} | actual\n", "expected"));
         for nth in 0..self.rungs.len().max(world.trace.len()) {
             let expected = self.rungs.get(nth).map_or(String::new(), |rung| {
@@ -133,11 +137,13 @@ impl Play {
                 format!("{at:>6} {rung}")
             });
             let actual = world.trace.get(nth).map_or(String::new(), Entry::to_string);
-            let same = world.trace.get(nth).zip(self.rungs.get(nth)).is_some_and(|(entry, rung)| rung.differs(entry).is_none());
+            let rung = self.rungs.get(nth).filter(|_| self.failure.is_none() || nth + 1 != self.times.len());
+            let same = rung.zip(world.trace.get(nth)).is_some_and(|(rung, entry)| rung.differs(entry).is_none());
             text.push_str(&format!("{} {expected:<52} | {actual}\n", if same { ' ' } else { '!' }));
         }
         if let Some(entry) = self.times.len().checked_sub(1).and_then(|nth| world.trace.get(nth)) {
-            text.push_str(&format!("\n{}", String::from_utf8_lossy(&entry.bytes)));
+            let message = String::from_utf8_lossy(&entry.bytes).into_owned();
+            text.push_str(&format!("\n{}", message.split("\r\n\r\n").next().unwrap_or("")));
         }
         panic!("{text}");
     }
@@ -148,11 +154,12 @@ impl World {
     fn say(&mut self, rung: &Rung) {
         let fields: Vec<(String, String)> =
             rung.fields.iter().map(|(name, value)| (name.clone(), self.fill_in(&rung.from, value))).collect();
-        self.challenge_first(&rung.from, rung.stream, &rung.words, &fields);
+        let words = self.fill_in(&rung.from, &rung.words);
+        self.challenge_first(&rung.from, rung.stream, &words, &fields);
         let (from, to) = (self.find(&rung.from), self.find(&rung.to));
         let flow = self.flow(from, to, rung.stream);
         let Some(script) = self.script(&rung.from) else { return };
-        let bytes = script.compose(&rung.words, flow, &fields);
+        let bytes = script.compose(&words, flow, &fields);
         self.send(from, flow, bytes, None);
     }
 
@@ -191,14 +198,23 @@ impl World {
         for (name, address) in nodes {
             text = text.replace(&name, &address);
         }
-        if text.contains("route}") {
-            let route = self.script(sender).map_or(String::new(), |script| script.route().to_owned());
-            // One letter of the token, in the middle of it.
+        if let Some(script) = self.script(sender).filter(|_| text.contains('{')) {
+            let routes = script.routes();
+            let route = routes.first().cloned().unwrap_or_default();
+            // Of the token, one letter in its middle.
             let at = route.len() / 3;
-            let other = if route.as_bytes().get(at) == Some(&b'A') { "B" } else { "A" };
             let mut forged = route.clone();
-            forged.replace_range(at..=at, other);
-            text = text.replace("{route}", &route).replace("{forged route}", &forged);
+            if let Some(letter) = route.get(at..=at) {
+                forged.replace_range(at..=at, if letter == "A" { "B" } else { "A" });
+            }
+            for (name, value) in [
+                ("{route}", &*route),
+                ("{route uri}", route.trim_matches(['<', '>'])),
+                ("{forged route}", &forged),
+                ("{record routes}", &routes.join(", ")),
+            ] {
+                text = text.replace(name, value);
+            }
         }
         text
     }
@@ -208,7 +224,7 @@ impl World {
         let message = entry.message()?;
         let mut seen: Vec<&str> = Vec::new();
         for (name, pattern) in &rung.fields {
-            let wanted = self.fill_in("", pattern);
+            let wanted = self.fill_in(&rung.to, pattern);
             let known = HeaderName::from_bytes(name.as_bytes());
             let nth = seen.iter().filter(|known| *known == name).count();
             seen.push(name);
@@ -247,8 +263,8 @@ impl World {
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((head, tail)) => text
-            .strip_prefix(head)
-            .is_some_and(|rest| (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))),
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))
+        }),
     }
 }

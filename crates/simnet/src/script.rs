@@ -121,18 +121,16 @@ impl Script {
             let (local, remote) = (text(HeaderName::From), text(HeaderName::To));
             // An answer inside the dialog changes no route.
             if self.dialog.as_ref().is_none_or(|dialog| (&dialog.call_id, &dialog.remote) != (&call_id, &remote)) {
-                self.dialog =
-                    Some(Dialog { call_id, local, remote, target: target.unwrap_or_default(), routes, cseq });
+                self.dialog = Some(Dialog { call_id, local, remote, target: target.unwrap_or_default(), routes, cseq });
             } else if let (Some(dialog), Some(target)) = (&mut self.dialog, target) {
                 dialog.target = target;
             }
         }
     }
 
-    /// The first Route of the dialog, as its own value.
-    pub(crate) fn route(&self) -> &str {
-        let dialog = self.dialog.as_ref().expect("a dialog with a route");
-        dialog.routes.first().map_or("", |route| route)
+    /// The Routes of the dialog.
+    pub(crate) fn routes(&self) -> &[String] {
+        self.dialog.as_ref().map_or(&[], |dialog| &dialog.routes)
     }
 
     fn credentials(&self) -> Credentials {

@@ -24,7 +24,7 @@ pub(crate) fn set_up(ladder: &Ladder, shards: usize, seed: u64) -> World {
         let secrets = Secrets::new(user, DOMAIN, &password_of(user));
         world.exchange("exchange").secrets.insert(user.to_owned(), secrets);
     }
-    for name in ladder.names().iter().filter(|name| *name != "exchange" && !name.starts_with("host:")) {
+    for name in ladder.names().iter().filter(|name| *name != "exchange") {
         let user = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let ours = USERS.contains(&user);
         let domain = if ours { DOMAIN } else { "elsewhere.test" };

@@ -12,6 +12,9 @@ type Fields = [(String, String)];
 impl Script {
     /// The message that `words` mean, sent over `flow`, with the ladder's own fields.
     pub(crate) fn compose(&mut self, words: &str, flow: Flow, fields: &Fields) -> Bytes {
+        if let Some(raw) = words.strip_prefix('"') {
+            return Bytes::from(format!("{}\r\n\r\n", raw.trim_end_matches('"')));
+        }
         let bytes = match words.split_whitespace().collect::<Vec<_>>()[..] {
             [ref what @ .., "again"] => self.again(&what.join(" ")),
             [status] if is_status(status) => self.response(status, None, flow, fields),
@@ -88,7 +91,8 @@ impl Script {
                 *attempt = Some(Attempt { words: words.to_owned(), call_id, cseq: 1, challenge: None });
             }
         }
-        let (call_id, cseq) = attempt.as_ref().map(|attempt| (attempt.call_id.clone(), attempt.cseq)).expect("just made");
+        let (call_id, cseq) =
+            attempt.as_ref().map(|attempt| (attempt.call_id.clone(), attempt.cseq)).expect("just made");
         let own = format!("sip:{}@{}", self.user, self.domain);
         let request_uri = if register { format!("sip:{DOMAIN}") } else { uri.clone() };
         let to = if register && target == "exchange" { &own } else { &uri };
@@ -212,7 +216,8 @@ impl Script {
         };
         let request = self.received.iter().rev().map(|(_, message)| message).find(open);
         let request = request.unwrap_or_else(|| panic!("{} has nothing to answer with {status}", self.name)).clone();
-        let source = self.received.iter().rev().find(|(_, message)| key(message) == key(&request)).map(|(flow, _)| flow);
+        let source =
+            self.received.iter().rev().find(|(_, message)| key(message) == key(&request)).map(|(flow, _)| flow);
         let number: u16 = status.parse().expect("a status");
         if number >= 200 {
             self.answered.push(key(&request));

@@ -1,0 +1,272 @@
+//! Who may do what, and what is refused before it costs anything.
+
+use simnet::check;
+
+#[test]
+fn who_uses_our_name_must_prove_it() {
+    check(
+        "given bob registered, alice signs when asked
+         alice -> exchange  INVITE bob
+         exchange -> alice  407
+             Proxy-Authenticate: Digest realm=\"example.org\", nonce=\"*\", algorithm=MD5, qop=\"auth\"
+             Proxy-Authenticate: -
+             WWW-Authenticate: -
+         alice -> exchange  ACK, INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    200
+         exchange -> alice  200
+         alice -> exchange  ACK
+         exchange -> bob    ACK",
+    );
+}
+
+#[test]
+fn a_wrong_password_is_forbidden() {
+    check(
+        "given bob registered, alice signs when asked, alice has password wrong
+         alice -> exchange  INVITE bob
+         exchange -> alice  407
+         alice -> exchange  ACK, INVITE bob
+         exchange -> alice  403
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn ones_own_password_does_not_make_one_somebody_else() {
+    check(
+        "given carol registered, bob signs when asked
+         bob -> exchange  MESSAGE carol
+             From: <sip:alice@example.org>;tag=1
+         exchange -> bob  407
+         bob -> exchange  MESSAGE carol
+             From: <sip:alice@example.org>;tag=1
+         exchange -> bob  403
+         bob -> exchange  MESSAGE carol
+             From: <sip:bob@elsewhere.test>;tag=1
+         exchange -> carol  MESSAGE
+         carol -> exchange  200
+         exchange -> bob    200",
+    );
+}
+
+#[test]
+fn a_stranger_may_call_our_users_and_nobody_else() {
+    check(
+        "given bob registered, host:there.test is peer
+         stranger -> exchange  MESSAGE bob
+         exchange -> bob       MESSAGE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  MESSAGE sip:x@there.test
+         exchange -> stranger  407
+         stranger -> exchange  MESSAGE bob
+             Route: <sip:there.test;lr>
+         exchange -> stranger  407
+         stranger -> exchange  INVITE sip:x@{peer}
+         exchange -> stranger  407
+         stranger -> exchange  ACK",
+    );
+}
+
+#[test]
+fn our_users_may_call_elsewhere() {
+    check(
+        "given alice signs when asked, host:there.test is peer
+         alice -> exchange  INVITE sip:x@there.test
+         exchange -> alice  407
+         alice -> exchange  ACK, INVITE sip:x@there.test
+         exchange -> peer   INVITE
+             Request-URI: sip:x@there.test
+         peer -> exchange   486
+         exchange -> peer   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn but_in_their_own_name_only() {
+    check(
+        "given bob signs when asked, host:there.test is peer
+         bob -> exchange  MESSAGE sip:x@there.test
+             From: <sip:ceo@bank.test>;tag=1
+         exchange -> bob  407
+         bob -> exchange  MESSAGE sip:x@there.test
+             From: <sip:ceo@bank.test>;tag=1
+         exchange -> bob  403",
+    );
+}
+
+#[test]
+fn nowhere_is_not_found() {
+    check(
+        "alice -> exchange  MESSAGE sip:x@nowhere.test
+         exchange -> alice  404
+         alice -> exchange  MESSAGE bob
+             Route: <tel:123>
+         exchange -> alice  404",
+    );
+}
+
+#[test]
+fn an_exchange_that_trusts_everybody() {
+    check(
+        "given exchange trusts everybody, host:there.test is peer
+         alice -> exchange     REGISTER exchange
+         exchange -> alice     200
+         stranger -> exchange  MESSAGE alice
+             From: <sip:bob@example.org>;tag=1
+         exchange -> alice     MESSAGE
+         alice -> exchange     200
+         exchange -> stranger  200
+         stranger -> exchange  MESSAGE sip:x@there.test
+         exchange -> peer      MESSAGE
+         peer -> exchange      200
+         exchange -> stranger  200",
+    );
+}
+
+#[test]
+fn a_bye_or_ack_without_our_token_goes_nowhere() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK
+             Route: -
+         stranger -> exchange  BYE
+             Route: -
+         exchange -> stranger  407
+         stranger -> exchange  ACK
+             Route: <sip:{exchange};lr>
+         stranger -> exchange  ACK
+         exchange -> bob       ACK",
+    );
+}
+
+#[test]
+fn a_forged_token_opens_nothing() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK
+             Route: {forged route}
+         stranger -> exchange  BYE
+             Route: {forged route}
+         exchange -> stranger  407
+         stranger -> exchange  ACK, BYE
+         exchange -> bob       ACK, BYE
+         bob -> exchange       200
+         exchange -> stranger  200 BYE",
+    );
+}
+
+#[test]
+fn no_hops_left() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+             Max-Forwards: 0
+         exchange -> alice  483
+         alice -> exchange  ACK
+         alice -> exchange  OPTIONS bob
+             Max-Forwards: 0
+         exchange -> alice  483
+         alice -> exchange  MESSAGE bob
+             Max-Forwards: 1
+         exchange -> bob    MESSAGE
+             Max-Forwards: 0
+         bob -> exchange    200
+         exchange -> alice  200
+         alice -> exchange  MESSAGE bob
+             Max-Forwards: -
+         exchange -> bob    MESSAGE
+             Max-Forwards: 70
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn extensions_that_a_proxy_does_not_have() {
+    check(
+        "given bob registered
+         alice -> exchange  MESSAGE bob
+             Proxy-Require: teleport
+         exchange -> alice  420
+             Unsupported: teleport
+         alice -> exchange  MESSAGE bob
+             Require: teleport
+         exchange -> bob    MESSAGE
+             Require: teleport
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn unknown_schemes() {
+    check(
+        "stranger -> exchange  MESSAGE fax:bob
+         exchange -> stranger  416
+             Unsupported: -",
+    );
+}
+
+#[test]
+fn malformed_requests_are_told_what_is_wrong() {
+    for (field, reason) in [
+        ("CSeq: 7 SUBSCRIBE", "CSeq names another method than the request line"),
+        ("CSeq: banana", "CSeq is not a number and a method"),
+        ("From: <sip:alice", "*"),
+        ("From: <nonsense>;tag=1", "*"),
+        ("To: <sip:alice", "*"),
+        ("Request-URI: nonsense", "*"),
+        ("Max-Forwards: many", "Max-Forwards is not a number from 0 to 255"),
+        ("Call-ID: -", "Call-ID is missing"),
+        ("Content-Length: 99", "Content-Length is more than what came"),
+    ] {
+        if field.starts_with("Call-ID") {
+            // Without a Call-ID there is nothing to answer to.
+            check(&format!("stranger -> exchange MESSAGE bob\n {field}"));
+            continue;
+        }
+        check(&format!(
+            "stranger -> exchange  MESSAGE bob
+                 {field}
+             exchange -> stranger  400
+                 Reason-Phrase: {reason}"
+        ));
+    }
+}
+
+#[test]
+fn nonsense_is_not_answered() {
+    check(
+        "stranger -> exchange  \"hello?\"
+         stranger -> exchange  \"SIP/2.0 200 OK\"
+         stranger -> exchange  \"SIP/2.0 999999\"
+         stranger -> exchange  \"MESSAGE sip:bob@example.org SIP/2.0\"
+         stranger -> exchange  \"MESSAGE sip:bob@example.org SIP/3.0\"",
+    );
+}
+
+#[test]
+fn a_signed_request_that_is_sent_again_while_its_secrets_are_fetched() {
+    check(
+        "given bob registered, exchange asks slowly, alice signs when asked
+         alice -> exchange  MESSAGE bob
+         exchange -> alice  407
+         alice -> exchange  MESSAGE bob
+         +20ms alice -> exchange  MESSAGE again
+         +80ms exchange -> bob  MESSAGE
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}

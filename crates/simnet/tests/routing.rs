@@ -1,0 +1,179 @@
+//! Route, Record-Route and strict routers.
+
+use simnet::check;
+
+#[test]
+fn a_route_that_is_ours_goes_and_another_is_followed() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  INVITE bob
+             Route: <sip:{exchange};lr>, <sip:there.test;lr>, <sip:further.test;lr>
+         exchange -> peer   INVITE
+             Request-URI: sip:bob@example.org
+             Route: <sip:there.test;lr>, <sip:further.test;lr>
+             Route: -
+         peer -> exchange   486
+         exchange -> peer   ACK
+             Route: <sip:there.test;lr>, <sip:further.test;lr>
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn only_our_route_means_the_request_uri() {
+    check(
+        "given bob registered
+         alice -> exchange  MESSAGE bob
+             Route: <sip:example.org;lr>
+         exchange -> bob    MESSAGE
+             Route: -
+             Request-URI: sip:bob@{bob}
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn the_next_hop_is_a_strict_router() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@far.test
+             Route: <sip:there.test>
+         exchange -> peer   MESSAGE
+             Request-URI: sip:there.test
+             Route: <sip:x@far.test>
+             Route: -
+         peer -> exchange   200
+         exchange -> alice  200
+         alice -> exchange  MESSAGE sip:x@far.test
+             Route: <sip:there.test>, <sip:further.test;lr>
+         exchange -> peer   MESSAGE
+             Request-URI: sip:there.test
+             Route: <sip:further.test;lr>
+             Route: <sip:x@far.test>
+             Route: -
+         peer -> exchange   200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn the_hop_before_is_a_strict_router() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK
+             Request-URI: {route uri}
+             Route: <sip:bob@{bob}>
+         exchange -> bob       ACK
+             Request-URI: sip:bob@{bob}
+             Route: -
+         bob -> exchange       BYE
+             Request-URI: {route uri}
+             Route: <sip:stranger@{stranger}>
+         exchange -> stranger  BYE
+             Request-URI: sip:stranger@{stranger}
+             Route: -
+         stranger -> exchange  200
+         exchange -> bob       200",
+    );
+}
+
+#[test]
+fn two_transports_two_record_routes() {
+    check(
+        "given bob registered over tcp
+         alice -> exchange  INVITE bob
+         exchange => bob    INVITE
+             Record-Route: <sip:*@{exchange};transport=tcp;lr>
+             Record-Route: <sip:*@{exchange};lr>
+             Record-Route: -
+         bob => exchange    200
+         exchange -> alice  200
+         alice -> exchange  ACK
+             Route: {route}
+         exchange => bob    ACK
+             Route: -
+         bob => exchange    BYE
+         exchange -> alice  BYE
+             Route: -
+         alice -> exchange  200
+         exchange => bob    200
+         stranger => exchange  INVITE bob
+         exchange => bob    INVITE
+             Record-Route: <sip:*@{exchange};transport=tcp;lr>
+             Record-Route: -
+         bob => exchange    486
+         exchange => bob    ACK
+         exchange => stranger  486
+         stranger => exchange  ACK",
+    );
+}
+
+#[test]
+fn two_routes_of_ours_count_as_one() {
+    check(
+        "given bob registered over tcp
+         stranger -> exchange  INVITE bob
+         exchange => bob       INVITE
+         bob => exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK, BYE
+         exchange => bob       ACK
+             Route: -
+         exchange => bob       BYE
+             Route: -
+         bob => exchange       200
+         exchange -> stranger  200",
+    );
+}
+
+#[test]
+fn responses_go_where_the_request_came_from() {
+    check(
+        "stranger -> exchange  MESSAGE bob
+             Via: SIP/2.0/UDP 192.0.2.99:7000;branch=z9hG4bK1;rport
+         exchange -> stranger  480
+             Via: SIP/2.0/UDP 192.0.2.99:7000;branch=z9hG4bK1;rport=5060;received=10.0.0.2",
+    );
+}
+
+#[test]
+fn a_dialog_through_another_proxy_behind_us() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  INVITE bob
+             Route: <sip:{exchange};lr>, <sip:there.test;lr>
+         exchange -> peer   INVITE
+         peer -> exchange   200
+             Record-Route: <sip:there.test;lr>, {record routes}
+         exchange -> alice  200
+         alice -> exchange  ACK, BYE
+         exchange -> peer   ACK
+             Route: <sip:there.test;lr>
+             Route: -
+         exchange -> peer   BYE
+             Route: <sip:there.test;lr>
+             Route: -
+         peer -> exchange   200
+         exchange -> alice  200 BYE",
+    );
+}
+
+#[test]
+fn a_peer_that_breaks_our_token_breaks_its_dialog_only() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    200
+             Record-Route: <sip:nonsense@{exchange};lr>
+         exchange -> alice  200
+         alice -> exchange  ACK, BYE
+         exchange -> alice  407 BYE",
+    );
+}

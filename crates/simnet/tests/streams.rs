@@ -1,0 +1,177 @@
+//! Streams: connections that bindings live on, requests too large for a datagram, and connections that fail.
+
+use simnet::check;
+
+#[test]
+fn a_phone_on_a_stream_is_called_over_it() {
+    check(
+        "given bob registered over tcp
+         alice => exchange  INVITE bob
+         exchange => bob    INVITE
+             Request-URI: sip:bob@{bob};transport=tcp
+         bob => exchange    180, 200
+         exchange => alice  180, 200
+         alice => exchange  ACK, BYE
+         exchange => bob    ACK, BYE
+         bob => exchange    200
+         exchange => alice  200 BYE",
+    );
+}
+
+#[test]
+fn nothing_is_repeated_over_a_stream() {
+    check(
+        "given bob registered over tcp
+         alice => exchange  INVITE bob
+         exchange => bob    INVITE
+         +200ms exchange => alice  100
+         +31800ms exchange => alice  408
+         alice => exchange  ACK",
+    );
+}
+
+#[test]
+fn a_large_request_to_a_binding_stays_on_its_flow() {
+    check(
+        "given bob registered
+         alice -> exchange  MESSAGE bob
+             Body: 1400 bytes
+         exchange -> bob    MESSAGE
+             Body: 1400 bytes
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn a_large_request_elsewhere_goes_over_a_stream() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@there.test
+             Body: 1000 bytes
+         exchange => peer   MESSAGE
+             Via: SIP/2.0/TCP *
+         peer => exchange   200
+         exchange -> alice  200
+         alice -> exchange  MESSAGE sip:x@there.test
+             Body: 100 bytes
+         exchange -> peer   MESSAGE
+             Via: SIP/2.0/UDP *
+         peer -> exchange   200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn a_large_request_falls_back_to_a_datagram() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  INVITE sip:x@there.test
+             Body: 1400 bytes
+         exchange => peer   INVITE                      ; refused
+         exchange -> peer   INVITE
+             Via: SIP/2.0/UDP *
+             Record-Route: <sip:*@{exchange};lr>
+             Record-Route: -
+         peer -> exchange   486
+         exchange -> peer   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn the_next_address_of_a_host_is_tried() {
+    check(
+        "given host:there.test is peer1 peer2
+         alice -> exchange  MESSAGE sip:x@there.test
+         exchange -> peer1  MESSAGE                     ; refused
+         exchange -> peer2  MESSAGE
+         peer2 -> exchange  200
+         exchange -> alice  200
+         alice -> exchange  MESSAGE sip:x@there.test
+         exchange -> peer1  MESSAGE                     ; refused
+         exchange -> peer2  MESSAGE                     ; refused
+         exchange -> alice  500",
+    );
+}
+
+#[test]
+fn a_uri_may_ask_for_a_stream() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@there.test;transport=tcp
+         exchange => peer   MESSAGE
+         peer => exchange   200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn the_connection_of_a_binding_is_gone() {
+    check(
+        "given bob registered over tcp
+         bob closes exchange
+         alice -> exchange  INVITE bob
+         exchange => bob    INVITE
+         exchange -> alice  500
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn a_new_connection_takes_over() {
+    check(
+        "given bob registered over tcp
+         bob closes exchange
+         bob => exchange    REGISTER exchange
+         exchange => bob    200
+         alice -> exchange  MESSAGE bob
+         exchange => bob    MESSAGE
+         bob => exchange    200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn one_connection_is_gone_and_the_other_place_still_rings() {
+    check(
+        "given bob registered over tcp, bob2 registered
+         bob closes exchange
+         alice -> exchange  INVITE bob
+         exchange => bob    INVITE
+         exchange -> bob2   INVITE
+         bob2 -> exchange   486
+         exchange -> bob2   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn a_cancelled_call_is_not_tried_over_another_flow() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  INVITE sip:x@there.test
+             Body: 1400 bytes
+         exchange => peer   INVITE                      ; stuck
+         alice -> exchange  CANCEL
+         exchange -> alice  200 CANCEL
+         peer refuses
+         exchange -> alice  487 INVITE
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn a_branch_that_was_refused_is_not_tried_again_when_its_ack_cannot_be_sent() {
+    check(
+        "given exchange trusts everybody, bob registered, bob2 registered ;q=0.5
+         alice -> exchange  MESSAGE bob
+         exchange -> bob    MESSAGE
+         bob -> exchange    486
+         exchange -> bob2   MESSAGE
+         bob2 -> exchange   200
+         exchange -> alice  200",
+    );
+}
