@@ -1,6 +1,6 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
-use crate::commands::{config, demo, inspect, reg, serve, user};
+use crate::commands::{answer, call, config, demo, inspect, load, message, options, reg, register, serve, user};
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
 
@@ -36,8 +36,14 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     User(user::Arguments),
     Reg(reg::Arguments),
-    Config(config::Arguments),
+    Register(register::Arguments),
+    Call(call::Arguments),
+    Answer(answer::Arguments),
+    Message(message::Arguments),
+    Options(options::Arguments),
     Inspect(inspect::Arguments),
+    Load(load::Arguments),
+    Config(config::Arguments),
 }
 
 impl Arguments {

@@ -11,7 +11,9 @@ mod console;
 mod control;
 mod exchange;
 mod exit;
+mod interrupt;
 mod secrets;
+mod telephone;
 mod wav;
 
 use clap::Parser;

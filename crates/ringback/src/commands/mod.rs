@@ -1,9 +1,15 @@
 //! One file per command.
 
+pub(crate) mod answer;
+pub(crate) mod call;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod inspect;
+pub(crate) mod load;
+pub(crate) mod message;
+pub(crate) mod options;
 pub(crate) mod reg;
+pub(crate) mod register;
 pub(crate) mod serve;
 pub(crate) mod user;
 
@@ -24,6 +30,12 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Command::Demo(arguments) => demo::run(&arguments, console),
         Command::User(arguments) => user::run(arguments, console),
         Command::Reg(arguments) => reg::run(arguments, console),
+        Command::Register(arguments) => register::run(&arguments, console),
+        Command::Call(arguments) => call::run(&arguments, console),
+        Command::Answer(arguments) => answer::run(&arguments, console),
+        Command::Message(arguments) => message::run(&arguments, console),
+        Command::Options(arguments) => options::run(&arguments, console),
+        Command::Load(arguments) => load::run(&arguments, console),
         Command::Config(arguments) => config::run(arguments, console),
         Command::Inspect(arguments) => inspect::run(&arguments, console),
     }

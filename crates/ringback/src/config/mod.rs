@@ -16,7 +16,6 @@ pub(crate) use value::{Kind, Origin, Value};
 use crate::exchange::is_host;
 use sip_auth::Algorithm;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use store::Account;
 
@@ -33,7 +32,6 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) registrar: Registrar,
     pub(crate) record_route: bool,
-    pub(crate) media_ports: RangeInclusive<u16>,
     pub(crate) users: Vec<Account>,
 }
 
@@ -114,6 +112,8 @@ impl Reader<'_> {
             algorithms: self.take("auth.algorithms", algorithms),
         };
         let users = self.users(&auth, chance);
+        // Known and checked; used by nothing as long as there is no relay.
+        self.take("media.ports", ports);
         Config {
             data: self.take("data", data),
             domains: self.take("domains", domains),
@@ -121,7 +121,6 @@ impl Reader<'_> {
             auth,
             registrar: self.registrar(),
             record_route: self.take("proxy.record_route", Value::switch),
-            media_ports: self.take("media.ports", ports).map_or(0..=0, |(first, last)| first..=last),
             users,
         }
     }
@@ -214,15 +213,15 @@ fn algorithms(value: &Value, key: &str) -> Result<Vec<Algorithm>, Problem> {
     items.iter().map(algorithm).collect()
 }
 
-fn ports(value: &Value, key: &str) -> Result<Option<(u16, u16)>, Problem> {
+fn ports(value: &Value, key: &str) -> Result<(), Problem> {
     let help = "the first and the last port, such as [10000, 29999]";
     let [first, last] = &value.list(key)?[..] else {
         return Err(value.problem(format!("`{key}` needs two ports"), help));
     };
-    let port = |item: &Value| item.number(key, 1..65_536).map(|port| port as u16);
+    let port = |item: &Value| item.number(key, 1..65_536);
     let (first, last) = (port(first)?, port(last)?);
     if first >= last {
         return Err(value.problem(format!("`{key}` begins with {first} and ends with {last}"), help));
     }
-    Ok(Some((first, last)))
+    Ok(())
 }
