@@ -23,6 +23,8 @@ pub enum Manners {
     Answer,
     Reject(u16),
     Nothing,
+    /// Not even an INVITE of one's own is sent.
+    Ignore,
 }
 
 /// Answers a message with messages: a server played by the test.
@@ -307,7 +309,7 @@ impl World {
                     self.incoming_call = Some(*call);
                 }
                 match (&event, node.manners) {
-                    (Event::Located { call, .. }, _) => {
+                    (Event::Located { call, .. }, manners) if manners != Manners::Ignore => {
                         agent.invite(now, layer, *call, body("offer"));
                     }
                     (Event::Incoming { call, .. }, Manners::Ring) => {
