@@ -78,7 +78,30 @@ fn wrong_usage_is_2_and_help_begins_with_an_example() {
         let (code, out, said) = scratch.run(arguments, "");
         assert!(code == 2 && out.is_empty() && !said.is_empty(), "{arguments:?}: {code} {said}");
     }
-    for command in ["", "serve", "user", "config", "inspect"] {
+    for command in [
+        "",
+        "serve",
+        "demo",
+        "user",
+        "user add",
+        "user ls",
+        "user show",
+        "user rm",
+        "user passwd",
+        "reg",
+        "reg ls",
+        "register",
+        "call",
+        "answer",
+        "message",
+        "options",
+        "inspect",
+        "load",
+        "config",
+        "config check",
+        "config show",
+        "config schema",
+    ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let (code, out, _) = scratch.run(&arguments, "");
         assert!(code == 0 && out.starts_with("Example: ringback"), "{command}: {out}");

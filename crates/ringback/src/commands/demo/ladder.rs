@@ -139,7 +139,7 @@ mod tests {
             arrow(2, 1, "200 OK"),
             drawn(&Line::Sound { at: Duration::from_secs(100) }),
         ];
-        assert!(lines[0].contains("|----------- INVITE ----------->|"), "{}", lines[0]);
+        assert!(lines[0].contains("|----------- INVITE ---------->|"), "{}", lines[0]);
         assert!(lines[1].contains("|<- 407 Proxy Authentication --|"), "{}", lines[1]);
         assert!(lines[2].ends_with(">|") && lines[3].contains("|<") && lines[4].contains("speech"));
         assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{lines:#?}");

@@ -1,0 +1,244 @@
+//! The exchange and the phones as processes: the whole way, over real loopback sockets.
+#![allow(clippy::unwrap_used)] // whatever goes wrong in here fails the test
+
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// A folder of this test's own, gone when the test is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let path = std::env::temp_dir().join(format!("ringback-calls-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        command.args(arguments).arg("--json").current_dir(&self.0).env_remove("RUST_LOG");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Process { child, out }
+    }
+
+    /// An exchange with nothing but addresses configured; what comes back are its address and the passwords of 100 and 101.
+    fn exchange(&self) -> (Process, String, [String; 2]) {
+        let listen = ["--set", "listen.udp=127.0.0.1:0", "--set", "listen.tcp=127.0.0.1:0"];
+        let mut exchange = self.start(&[&["serve"], &listen[..]].concat());
+        let passwords = ["100", "101"].map(|user| {
+            let account = exchange.event("account");
+            assert_eq!(account["user"], user);
+            account["password"].as_str().unwrap().to_owned()
+        });
+        let ready = exchange.event("ready");
+        let address = ready["listen"][0].as_str().unwrap().strip_prefix("udp:").unwrap().to_owned();
+        (exchange, address, passwords)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Process {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// The next event of this name; earlier ones of other names are passed over.
+    fn event(&mut self, name: &str) -> Value {
+        let mut passed = String::new();
+        loop {
+            let mut line = String::new();
+            if self.out.read_line(&mut line).unwrap() == 0 {
+                panic!("no {name} in\n{passed}\n{}", self.complaints());
+            }
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if value["event"] == name {
+                return value;
+            }
+            passed += &line;
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn exit_code(&mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    fn complaints(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn demo_hears_both_ends() {
+    let scratch = Scratch::new("demo");
+    let mut demo = scratch.start(&["demo", "--seconds", "2"]);
+    let methods: Vec<String> = (0..4).map(|_| demo.event("message")["what"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(methods, ["REGISTER", "401 Unauthorized", "REGISTER", "200 OK"]);
+    let result = demo.event("result");
+    assert_eq!((demo.exit_code(), &result["ok"]), (0, &Value::Bool(true)), "{result}");
+    for end in result["ends"].as_array().unwrap() {
+        assert!(end["mos"].as_f64().unwrap() >= 4.0 && end["similarity"].as_f64().unwrap() > 0.9, "{end}");
+        assert_eq!(end["lost"], 0, "{end}");
+    }
+}
+
+#[test]
+fn two_phones_hear_each_other_through_the_exchange() {
+    let scratch = Scratch::new("call");
+    let (exchange, address, [password_100, password_101]) = scratch.exchange();
+    for transport in ["udp", "tcp"] {
+        let (heard_100, heard_101) = (scratch.0.join("100.wav"), scratch.0.join("101.wav"));
+        let account = format!("101:{password_101}@{address}");
+        let mut callee = scratch.start(&[
+            "answer",
+            "--as",
+            &account,
+            "--transport",
+            transport,
+            "--bind",
+            "127.0.0.1",
+            "--calls",
+            "1",
+            "--play",
+            "tone:880",
+            "--record",
+            path(&heard_101),
+        ]);
+        callee.event("registered");
+        let mut bindings = scratch.start(&["reg", "ls"]);
+        let mut binding = String::new();
+        bindings.out.read_line(&mut binding).unwrap();
+        assert!(bindings.exit_code() == 0 && binding.contains(&format!("\"transport\":\"{transport}\"")), "{binding}");
+        let account = format!("100:{password_100}@{address}");
+        let mut caller = scratch.start(&[
+            "call",
+            "101",
+            "--as",
+            &account,
+            "--transport",
+            transport,
+            "--bind",
+            "127.0.0.1",
+            "--duration",
+            "1.5",
+            "--play",
+            "tone:440",
+            "--record",
+            path(&heard_100),
+            "--dtmf",
+            "7",
+        ]);
+        caller.event("answered");
+        assert_eq!(callee.event("incoming")["from"], "sip:100@127.0.0.1");
+        assert_eq!(callee.event("dtmf")["digit"], "7");
+        for phone in [&mut caller, &mut callee] {
+            let media = phone.event("media");
+            assert!(media["mos"].as_f64().unwrap() >= 4.0 && media["lost"] == 0, "{media}");
+            assert_eq!(phone.exit_code(), 0);
+        }
+        for (file, hz) in [(&heard_100, 880.0), (&heard_101, 440.0)] {
+            let samples: Vec<i16> = hound::WavReader::open(file).unwrap().samples().map(Result::unwrap).collect();
+            assert!(samples.len() > 8000 && media::compare::goertzel(&samples, hz) > 0.8, "{}", file.display());
+        }
+    }
+    let mut exchange = exchange;
+    exchange.signal("-TERM");
+    assert_eq!(exchange.exit_code(), 0);
+}
+
+#[test]
+fn answers_decide_the_exit_code() {
+    let scratch = Scratch::new("codes");
+    let (mut exchange, address, [password, _]) = scratch.exchange();
+    let code = |arguments: &[&str]| {
+        let mut process = scratch.start(arguments);
+        (process.exit_code(), process.complaints())
+    };
+    let (right, wrong) = (format!("100:{password}@{address}"), format!("100:wrong@{address}"));
+    let nobody = format!("nobody:{password}@{address}");
+    let server = format!("sip:{address}");
+    for (arguments, expected) in [
+        (&["register", "--once", "--as", &right][..], 0),
+        (&["register", "--once", "--as", &wrong], 1),
+        (&["register", "--once", "--as", &nobody], 1),
+        (&["call", "102", "--as", &right], 1),
+        (&["options", &server], 0),
+        (&["options", "sip:no-such-host.invalid"], 3),
+        (&["options", "sip:127.0.0.1:1"], 3),
+        (&["register", "--once"], 2),
+        (&["call", &server, "--transport", "tls"], 2),
+        (&["call", &server, "--srtp", "sdes"], 2),
+        (&["call", &server, "--play", "no-such-file.wav"], 2),
+        (&["call", &server, "--codec", "opus"], 2),
+        (&["load", &address, "-m", "5", "-r", "50", "--as", &right], 0),
+        (&["load", &address, "-m", "5", "-r", "50", "--as", &wrong], 1),
+        (&["load", "nowhere.invalid", "-m", "5"], 2),
+    ] {
+        let (code, said) = code(arguments);
+        assert_eq!(code, expected, "{arguments:?}\n{said}");
+    }
+    // An account that is added now can register at once, and one that is removed cannot.
+    let mut added = scratch.start(&["user", "add", "anna"]);
+    let account = format!("anna:{}@{address}", added.event("added")["password"].as_str().unwrap());
+    assert_eq!((added.exit_code(), code(&["register", "--once", "--as", &account]).0), (0, 0));
+    assert_eq!(code(&["user", "rm", "anna"]).0, 0);
+    assert_eq!(code(&["register", "--once", "--as", &account]).0, 1);
+    // A second exchange on the folder, and one on the port, are told who was first.
+    let pid = exchange.child.id().to_string();
+    let (second, said) = code(&["serve", "--set", "listen.udp=127.0.0.1:0", "--set", "listen.tcp=[]"]);
+    assert!(second == 2 && said.contains("data folder") && said.contains(&pid), "{said}");
+    let udp = format!("listen.udp={address}");
+    let (second, said) = code(&["serve", "--data", "other", "--set", &udp, "--set", "listen.tcp=[]"]);
+    assert!(second == 2 && said.contains("in use by ringback") && said.contains(&pid), "{said}");
+    exchange.signal("-INT");
+    assert_eq!(exchange.exit_code(), 0);
+    assert!(code(&["reg", "ls"]).1.contains("no exchange runs"));
+}
+
+#[test]
+fn an_interrupted_call_is_cancelled_and_a_refused_one_is_negative() {
+    let scratch = Scratch::new("interrupt");
+    for (flag, status) in [("--after=60", ""), ("--reject=603", "603")] {
+        let mut callee = scratch.start(&["answer", "--bind", "127.0.0.1:0", flag]);
+        let ready = callee.event("ready");
+        let uri = ready["listen"][0].as_str().unwrap().replace("udp:", "sip:bob@");
+        let mut caller = scratch.start(&["call", &uri, "--bind", "127.0.0.1"]);
+        if status.is_empty() {
+            caller.event("ringing");
+            caller.signal("-INT");
+            assert_eq!(callee.event("ended")["why"], "peer_cancelled");
+        } else {
+            assert_eq!(caller.event("failed")["status"].to_string(), status);
+        }
+        assert_eq!(caller.exit_code(), 1);
+        callee.signal("-TERM");
+        assert_eq!(callee.exit_code(), 0);
+    }
+}
