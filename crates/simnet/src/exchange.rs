@@ -37,8 +37,6 @@ pub struct Exchange {
     pub location: Location,
     /// The secrets of those who have an account.
     pub secrets: BTreeMap<String, Secrets>,
-    /// What names stand for.
-    pub hosts: BTreeMap<String, Vec<SocketAddr>>,
     keys: Keys,
     at: SocketAddr,
 }
@@ -48,6 +46,24 @@ pub struct Exchange {
 pub(crate) enum Outgoing {
     Send { flow: Flow, bytes: Bytes, transaction: Option<(usize, ClientTransactionId)> },
     Ask { shard: usize, ask: Ask },
+    Media { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+}
+
+/// What names stand for.
+pub(crate) type Hosts = BTreeMap<String, Vec<SocketAddr>>;
+
+/// The flows from `local` to a host, as DNS and the routing table would tell.
+pub(crate) fn flows_to(
+    hosts: &Hosts,
+    local: SocketAddr,
+    transport: Option<Transport>,
+    host: &str,
+    port: Option<u16>,
+) -> Vec<Flow> {
+    let transport = transport.unwrap_or(Transport::Udp);
+    let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port.unwrap_or(transport.default_port())));
+    let remotes = literal.map_or_else(|_| hosts.get(host).cloned().unwrap_or_default(), |remote| vec![remote]);
+    remotes.into_iter().map(|remote| Flow { transport, local, remote, connection: None }).collect()
 }
 
 impl Exchange {
@@ -66,8 +82,7 @@ impl Exchange {
         };
         let servers =
             (0..config.shards).map(|shard| Server::new(server_config.clone(), shard as u16, rng.split())).collect();
-        let (secrets, hosts) = (BTreeMap::new(), BTreeMap::new());
-        Exchange { servers, location: Location::new(rng), secrets, hosts, keys, at }
+        Exchange { servers, location: Location::new(rng), secrets: BTreeMap::new(), keys, at }
     }
 
     /// The shard that these bytes belong to.
@@ -108,7 +123,7 @@ impl Exchange {
     }
 
     /// Looks up what a shard has asked.
-    pub(crate) fn answer(&mut self, now: Now, shard: usize, ask: Ask) -> Vec<Outgoing> {
+    pub(crate) fn answer(&mut self, now: Now, hosts: &Hosts, shard: usize, ask: Ask) -> Vec<Outgoing> {
         let answer = match ask {
             Ask::Credentials { ticket, user } => {
                 Answer::Credentials { ticket, secrets: self.secrets.get(&user).cloned() }
@@ -123,20 +138,10 @@ impl Exchange {
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
             Ask::Resolve { ticket, transport, host, port } => {
-                Answer::Resolved { ticket, flows: self.flows(transport, &host, port) }
+                Answer::Resolved { ticket, flows: flows_to(hosts, self.at, transport, &host, port) }
             }
         };
         self.handle(now, shard, Input::Answer(answer))
-    }
-
-    fn flows(&self, transport: Option<Transport>, host: &str, port: Option<u16>) -> Vec<Flow> {
-        let transport = transport.unwrap_or(Transport::Udp);
-        let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port.unwrap_or(transport.default_port())));
-        let remotes = match literal {
-            Ok(remote) => vec![remote],
-            Err(_) => self.hosts.get(host).cloned().unwrap_or_default(),
-        };
-        remotes.into_iter().map(|remote| Flow { transport, local: self.at, remote, connection: None }).collect()
     }
 
     fn handle(&mut self, now: Now, shard: usize, input: Input) -> Vec<Outgoing> {

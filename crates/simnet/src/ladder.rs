@@ -26,6 +26,11 @@ pub(crate) enum What {
     },
     /// What is stuck turns out not to be sendable.
     Refuses,
+    /// What a person does with a phone.
+    Does {
+        name: String,
+        words: Vec<String>,
+    },
     /// Time passes.
     Nothing,
 }
@@ -70,6 +75,10 @@ impl Ladder {
             [from, "closes", to] => self.push(after, What::Closes { from: from.to_owned(), to: to.to_owned() }),
             [_, "refuses"] => self.push(after, What::Refuses),
             [from, arrow @ ("->" | "=>"), to, ..] => self.messages(after, from, arrow == "=>", to, rest),
+            [name, ref words @ ..] if !line.contains(':') || words.first() == Some(&"dials") => {
+                let words = words.iter().map(|word| (*word).to_owned()).collect();
+                self.push(after, What::Does { name: name.to_owned(), words });
+            }
             _ => self.field(line),
         }
     }
@@ -101,6 +110,12 @@ impl Ladder {
 
     fn push(&mut self, after: Duration, what: What) {
         self.steps.push(Step { after, what });
+    }
+
+    /// What is given about this one's phone, `None` when there is none.
+    pub(crate) fn phone_of(&self, name: &str) -> Option<&[String]> {
+        let given = self.givens.iter().find(|clause| clause[0] == name && clause.contains(&"phone".to_owned()));
+        given.map(Vec::as_slice)
     }
 
     /// Everybody named, in order.

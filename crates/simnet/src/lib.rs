@@ -19,9 +19,11 @@ mod world;
 
 mod exchange;
 mod script;
+mod telephone;
 
 pub use exchange::{DOMAIN, Exchange, ExchangeConfig};
 pub use link::Link;
 pub use scenario::{check, run};
+pub use telephone::Telephone;
 pub use trace::{Entry, Fate};
 pub use world::World;

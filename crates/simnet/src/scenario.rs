@@ -24,6 +24,8 @@ use std::time::Duration;
 /// bob -> exchange    "nonsense"                   anything else
 /// bob closes exchange                             the stream between both
 /// bob refuses                                     what is `; stuck` is told to be unsendable
+/// dave dials bob                                  dave has a phone (`given dave has a phone`): he also `answers`, `declines`,
+///                                                 `hangs up`, `registers`, `texts bob`, and has `heard bob` in his last call
 /// +32s                                            time passes
 /// ```
 ///
@@ -92,6 +94,10 @@ impl Play {
             What::Refuses => {
                 world.run_until(at);
                 world.refuse_stuck();
+            }
+            What::Does { name, words } => {
+                world.run_until_now(at);
+                self.failure = world.does(name, words);
             }
             What::Nothing => world.run_until(at),
         }
@@ -177,14 +183,15 @@ impl World {
 
     /// The exchange's first answer to a request, without time, wire or trace.
     pub(crate) fn ask_exchange(&mut self, flow: Flow, bytes: Bytes) -> Option<Bytes> {
-        let now = self.now;
+        let (now, hosts) = (self.now, self.hosts.clone());
         let exchange = self.exchange("exchange");
         let arrived = Flow { local: flow.remote, remote: flow.local, ..flow };
         let mut outgoing: std::collections::VecDeque<Outgoing> = exchange.handle_packet(now, arrived, bytes).into();
         while let Some(output) = outgoing.pop_front() {
             match output {
                 Outgoing::Send { bytes, .. } => return Some(bytes),
-                Outgoing::Ask { shard, ask } => outgoing.extend(exchange.answer(now, shard, ask)),
+                Outgoing::Ask { shard, ask } => outgoing.extend(exchange.answer(now, &hosts, shard, ask)),
+                Outgoing::Media { .. } => {}
             }
         }
         None
@@ -247,6 +254,27 @@ impl World {
             }
         }
         None
+    }
+
+    /// Has a phone do something, or finds out what it has heard; what is wrong, if that is it.
+    fn does(&mut self, name: &str, words: &[String]) -> Option<String> {
+        let words: Vec<String> = words.iter().map(|word| self.fill_in(name, word)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let ["heard", other] = words[..] {
+            let hz = self.phone(other).hz;
+            let share = self.phone(name).heard(hz);
+            return (share < 0.9).then(|| format!("{name} heard {other} to {:.0} %", share * 100.0));
+        }
+        let command = self.phone(name).command_of(&words);
+        self.command(name, command);
+        None
+    }
+
+    /// Lets happen what has been under way to this moment, but no timer beyond it.
+    fn run_until_now(&mut self, at: Duration) {
+        if at > self.elapsed() {
+            self.run_until(at);
+        }
     }
 
     fn step_by(&mut self, at: Duration) -> bool {

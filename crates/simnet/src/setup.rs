@@ -3,8 +3,7 @@
 use crate::ladder::Ladder;
 use crate::script::{Script, Signing, password_of};
 use crate::{DOMAIN, ExchangeConfig, World};
-use server::Secrets;
-use sip_message::Message;
+use sip_message::{Message, Transport};
 use std::time::Duration;
 
 /// Who has an account.
@@ -21,20 +20,39 @@ pub(crate) fn set_up(ladder: &Ladder, shards: usize, seed: u64) -> World {
     };
     world.add_exchange("exchange", &config);
     for user in USERS {
-        let secrets = Secrets::new(user, DOMAIN, &password_of(user));
-        world.exchange("exchange").secrets.insert(user.to_owned(), secrets);
+        world.add_account("exchange", user);
     }
     for name in ladder.names().iter().filter(|name| *name != "exchange") {
         let user = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let ours = USERS.contains(&user);
         let domain = if ours { DOMAIN } else { "elsewhere.test" };
+        if let Some(given) = ladder.phone_of(name) {
+            let transport = if given.contains(&"tcp".to_owned()) { Transport::Tcp } else { Transport::Udp };
+            world.add_phone(name, ours.then(|| account_of(user)), transport);
+            continue;
+        }
         let signing = if ours && config.auth_required { Signing::Before } else { Signing::Never };
         world.add_script(|at, rng| Script::new(name, user, domain, signing, at, rng), name);
     }
     for clause in &ladder.givens {
         give(&mut world, &clause.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    if world.has_phones() {
+        world.run_until(Duration::from_secs(40));
+        world.begin();
+    }
     world
+}
+
+fn account_of(user: &str) -> phone::Account {
+    phone::Account {
+        user: user.to_owned(),
+        password: password_of(user),
+        domain: DOMAIN.to_owned(),
+        display: None,
+        via: None,
+        transport: None,
+    }
 }
 
 fn give(world: &mut World, clause: &[&str]) {
@@ -43,7 +61,7 @@ fn give(world: &mut World, clause: &[&str]) {
         ["exchange", "asks", "slowly"] => world.answer_delay = Duration::from_millis(50),
         [host, "is", names @ ..] if host.starts_with("host:") => {
             let addresses = names.iter().map(|name| world.address(name)).collect();
-            world.exchange("exchange").hosts.insert(host.trim_start_matches("host:").to_owned(), addresses);
+            world.hosts.insert(host.trim_start_matches("host:").to_owned(), addresses);
         }
         [name, "signs", "when", "asked"] => script(world, name).signing = Signing::WhenAsked,
         [name, "never", "signs"] => script(world, name).signing = Signing::Never,
@@ -57,7 +75,11 @@ fn give(world: &mut World, clause: &[&str]) {
         [name, "registered", "over", "tcp"] => register(world, name, true, ""),
         [name, "registered"] => register(world, name, false, ""),
         [name, "registered", params] => register(world, name, false, params),
-        [_] => {}
+        [_] | [_, "has", "a", "phone"] | [_, "has", "a", "phone", "on", "tcp"] => {}
+        [name, "has", "a", "registered", "phone", ..] => {
+            let command = world.phone(name).command_of(&["registers"]);
+            world.command(name, command);
+        }
         _ => panic!("given what? {}", clause.join(" ")),
     }
 }

@@ -10,6 +10,8 @@ use std::time::Instant;
 pub(crate) enum Parcel {
     /// A message; `flow` as the receiver sees it.
     Packet { flow: Flow, bytes: Bytes },
+    /// A datagram of sound, from one socket to another.
+    Media { from: SocketAddr, to: SocketAddr, bytes: Bytes },
     /// The news that something could not be sent.
     SendFailed { shard: usize, transaction: ClientTransactionId },
     /// The news that a stream has ended.

@@ -1,5 +1,6 @@
-use crate::exchange::Outgoing;
-use crate::script::Script;
+use crate::exchange::{Hosts, Outgoing};
+use crate::script::{Script, password_of};
+use crate::telephone::Telephone;
 use crate::wire::{Parcel, Streams, Wire};
 use crate::{Entry, Exchange, ExchangeConfig, Fate, Link};
 use bytes::Bytes;
@@ -22,6 +23,9 @@ pub struct World {
     /// How long the exchange's questions take.
     pub answer_delay: Duration,
     pub(crate) rng: Rng,
+    pub(crate) hosts: Hosts,
+    /// Whether sound is carried; signalling alone runs much faster.
+    pub carries_sound: bool,
     /// Every message sent, in order.
     pub trace: Vec<Entry>,
     /// What becomes of the nth message.
@@ -41,6 +45,7 @@ pub(crate) struct Node {
 pub(crate) enum Mind {
     Exchange(Box<Exchange>),
     Script(Box<Script>),
+    Phone(Box<Telephone>),
 }
 
 impl World {
@@ -59,6 +64,8 @@ impl World {
             link: Link::default(),
             answer_delay: Duration::ZERO,
             rng: Rng::from_u64(seed),
+            hosts: Hosts::new(),
+            carries_sound: true,
             trace: Vec::new(),
             fates: Vec::new(),
             stuck: Vec::new(),
@@ -69,6 +76,7 @@ impl World {
     pub fn add_exchange(&mut self, name: &str, config: &ExchangeConfig) {
         let at = self.next_address();
         let exchange = Exchange::new(config, at, &mut self.rng);
+        self.hosts.insert(crate::DOMAIN.to_owned(), vec![at]);
         self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Exchange(Box::new(exchange)) });
     }
 
@@ -76,6 +84,14 @@ impl World {
         let at = self.next_address();
         let script = script(at, self.rng.split());
         self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Script(Box::new(script)) });
+    }
+
+    /// Adds a phone, with an account at the exchange unless it has none, and a tone of its own.
+    pub fn add_phone(&mut self, name: &str, account: Option<phone::Account>, transport: Transport) {
+        let at = self.next_address();
+        let hz = 300.0 + 110.0 * self.nodes.len() as f64;
+        let telephone = Telephone::new(account, transport, hz, at, self.rng.split());
+        self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Phone(Box::new(telephone)) });
     }
 
     fn next_address(&self) -> SocketAddr {
@@ -87,7 +103,25 @@ impl World {
         let node = self.find(name);
         match &mut self.nodes[node].mind {
             Mind::Exchange(exchange) => exchange,
-            Mind::Script(_) => panic!("{name} is no exchange"),
+            Mind::Script(_) | Mind::Phone(_) => panic!("{name} is no exchange"),
+        }
+    }
+
+    /// The phone of this name.
+    pub fn phone(&mut self, name: &str) -> &mut Telephone {
+        let node = self.find(name);
+        match &mut self.nodes[node].mind {
+            Mind::Phone(phone) => phone,
+            Mind::Script(_) | Mind::Exchange(_) => panic!("{name} is no phone"),
+        }
+    }
+
+    /// Has a phone do something.
+    pub fn command(&mut self, name: &str, command: phone::Command) {
+        let (now, node) = (self.now, self.find(name));
+        if let Mind::Phone(phone) = &mut self.nodes[node].mind {
+            let outgoing = phone.handle(now, &self.hosts, phone::Input::Command(command));
+            self.carry_out(node, outgoing);
         }
     }
 
@@ -95,7 +129,7 @@ impl World {
         let node = self.find(name);
         match &mut self.nodes[node].mind {
             Mind::Script(script) => Some(script),
-            Mind::Exchange(_) => None,
+            Mind::Exchange(_) | Mind::Phone(_) => None,
         }
     }
 
@@ -118,6 +152,7 @@ impl World {
         let arrival = self.wire.next();
         let due = self.nodes.iter().filter_map(|node| match &node.mind {
             Mind::Exchange(exchange) => exchange.poll_timeout(),
+            Mind::Phone(phone) => phone.poll_timeout(),
             Mind::Script(_) => None,
         });
         let Some(next) = arrival.into_iter().chain(due).min().filter(|next| *next <= until) else { return false };
@@ -129,8 +164,12 @@ impl World {
             return true;
         }
         for node in 0..self.nodes.len() {
-            let Mind::Exchange(exchange) = &mut self.nodes[node].mind else { continue };
-            let outgoing = exchange.handle_timeout(self.now);
+            let due = |timeout: Option<Instant>| timeout.is_some_and(|due| due <= next);
+            let outgoing = match &mut self.nodes[node].mind {
+                Mind::Exchange(exchange) if due(exchange.poll_timeout()) => exchange.handle_timeout(self.now),
+                Mind::Phone(phone) if due(phone.poll_timeout()) => phone.handle_timeout(self.now, &self.hosts),
+                Mind::Exchange(_) | Mind::Phone(_) | Mind::Script(_) => continue,
+            };
             self.carry_out(node, outgoing);
         }
         true
@@ -143,9 +182,11 @@ impl World {
         self.pass(until);
     }
 
-    /// Lets time pass until nothing is under way and no timer is set, for a day at most.
+    /// Lets time pass until nothing is under way and no timer is set; phones, which refresh their registrations for ever, get as long
+    /// as any transaction lasts.
     pub fn run_until_quiet(&mut self) {
-        let until = self.now.mono + Duration::from_secs(86_400);
+        let longest = Duration::from_secs(if self.has_phones() { 100 } else { 86_400 });
+        let until = self.now.mono + longest;
         while self.step(until) {}
     }
 
@@ -168,12 +209,26 @@ impl World {
                 exchange.handle_send_failed(now, shard, transaction)
             }
             (Mind::Exchange(exchange), Parcel::Closed(id)) => exchange.handle_closed(now, id),
-            (Mind::Exchange(exchange), Parcel::Ask { shard, ask }) => exchange.answer(now, shard, ask),
+            (Mind::Exchange(exchange), Parcel::Ask { shard, ask }) => exchange.answer(now, &self.hosts, shard, ask),
             (Mind::Script(script), Parcel::Packet { flow, bytes }) => {
                 script.receive(flow, bytes);
                 Vec::new()
             }
-            (Mind::Script(_), _) => Vec::new(),
+            (Mind::Phone(phone), Parcel::Packet { flow, bytes }) => {
+                phone.handle(now, &self.hosts, phone::Input::Packet { flow, bytes })
+            }
+            (Mind::Phone(phone), Parcel::SendFailed { transaction, .. }) => {
+                phone.handle(now, &self.hosts, phone::Input::SendFailed { transaction })
+            }
+            (Mind::Phone(phone), Parcel::Closed(id)) => {
+                phone.handle(now, &self.hosts, phone::Input::ConnectionClosed(id))
+            }
+            (Mind::Phone(phone), Parcel::Media { from, to, bytes }) => {
+                phone.handle_media(now, &self.hosts, from, to, bytes)
+            }
+            (Mind::Phone(_), Parcel::Ask { .. }) | (Mind::Exchange(_), Parcel::Media { .. }) | (Mind::Script(_), _) => {
+                Vec::new()
+            }
         };
         self.carry_out(node, outgoing);
     }
@@ -182,9 +237,10 @@ impl World {
         for outgoing in outgoing {
             match outgoing {
                 Outgoing::Send { flow, bytes, transaction } => self.send(node, flow, bytes, transaction),
+                Outgoing::Media { from, to, bytes } => self.send_media(from, to, &bytes),
                 Outgoing::Ask { shard, ask } if self.answer_delay.is_zero() => {
                     let Mind::Exchange(exchange) = &mut self.nodes[node].mind else { continue };
-                    let outgoing = exchange.answer(self.now, shard, ask);
+                    let outgoing = exchange.answer(self.now, &self.hosts, shard, ask);
                     self.carry_out(node, outgoing);
                 }
                 Outgoing::Ask { shard, ask } => {
@@ -244,6 +300,14 @@ impl World {
         }
     }
 
+    fn send_media(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        let Some(node) = self.nodes.iter().position(|node| node.at.ip() == to.ip()) else { return };
+        let arrivals = if self.carries_sound { self.link.arrivals(&mut self.rng) } else { Vec::new() };
+        for delay in arrivals {
+            self.wire.push(self.now.mono + delay, node, Parcel::Media { from, to, bytes: bytes.clone() });
+        }
+    }
+
     /// Finds the stream that `flow` means, or opens one; `false` when there is none and cannot be one.
     fn connect(&mut self, flow: &mut Flow) -> bool {
         if let Some(id) = flow.connection {
@@ -289,18 +353,49 @@ impl World {
         }
     }
 
-    /// Everything that some exchange still holds, in words; empty when nothing is under way.
+    /// What is still held by exchanges and phones whose calls are over, in words; empty when nothing is.
     pub fn leaks(&self) -> String {
-        let exchanges = self.nodes.iter().filter_map(|node| match &node.mind {
-            Mind::Exchange(exchange) => Some((&node.name, exchange)),
-            Mind::Script(_) => None,
-        });
         let mut text = String::new();
-        for (name, exchange) in exchanges {
-            for (shard, server) in exchange.servers.iter().enumerate().filter(|(_, server)| !server.is_empty()) {
-                text.push_str(&format!("shard {shard} of {name} still holds {} things\n", server.len()));
+        for node in &self.nodes {
+            let name = &node.name;
+            match &node.mind {
+                Mind::Exchange(exchange) => {
+                    for (shard, server) in exchange.servers.iter().enumerate().filter(|(_, server)| !server.is_empty())
+                    {
+                        text.push_str(&format!("shard {shard} of {name} still holds {} things\n", server.len()));
+                    }
+                }
+                Mind::Phone(phone) => text.extend(phone.leaks().map(|leaks| format!("{name} {leaks}\n"))),
+                Mind::Script(_) => {}
             }
         }
         text
+    }
+
+    pub(crate) fn has_phones(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.mind, Mind::Phone(_)))
+    }
+
+    /// What becomes of the nth message from now on.
+    pub fn doom(&mut self, nth: usize, fate: Fate) {
+        self.fates.resize(nth + 1, None);
+        self.fates[nth] = Some(fate);
+    }
+
+    /// All messages sent, one a line.
+    pub fn ladder(&self) -> String {
+        self.trace.iter().map(|entry| format!("{entry}\n")).collect()
+    }
+
+    /// Gives a user an account at an exchange; its password is `{user}'s secret`.
+    pub fn add_account(&mut self, exchange: &str, user: &str) {
+        let secrets = server::Secrets::new(user, crate::DOMAIN, &password_of(user));
+        self.exchange(exchange).secrets.insert(user.to_owned(), secrets);
+    }
+
+    /// Forgets what was sent so far, and begins to count time anew.
+    pub fn begin(&mut self) {
+        self.trace.clear();
+        self.start = self.now;
     }
 }
