@@ -9,9 +9,9 @@ use sip_message::{HEAD_BYTES_MAX, Transport};
 use sip_transaction::{ConnectionId, Flow};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Do, LONG, Saw, Stage, loopback, refusal, transactions};
 
 const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 3\r\n\r\nabc";
@@ -97,6 +97,16 @@ fn a_ping_is_answered_with_a_pong() {
 }
 
 #[test]
+fn a_flood_of_pings_is_cut() {
+    let stage = stage();
+    let mut peer = connect(&stage);
+    // As many as fit the queue of pongs, and one more, in one read.
+    peer.write_all(&b"\r\n\r\n".repeat(CONNECTION_QUEUE_MAX + 1)).expect("written");
+    ends(&mut peer);
+    stage.totals_until(|totals| totals.connections_cut == 1);
+}
+
+#[test]
 fn a_connection_is_opened_when_needed_and_used_again() {
     let stage = stage();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -131,6 +141,9 @@ fn a_connection_that_is_refused_fails_every_message_that_waited_for_it() {
     failed.sort_by_key(|(_, saw)| waiting.iter().position(|t| *saw == Saw::SendFailed(*t)));
     assert_eq!(failed, waiting.iter().map(|t| (0, Saw::SendFailed(*t))).collect::<Vec<_>>());
     stage.totals_until(|totals| totals.connects_failed >= 1 && totals.connected == 0);
+    // What was never open is not said to be closed.
+    stage.tell(0, Do::WakeAt(Instant::now()));
+    assert_eq!(stage.next(), (0, Saw::Timeout));
 }
 
 #[test]
@@ -227,7 +240,7 @@ fn there_is_a_most_of_connections_in_all_and_from_one_address() {
 
 #[test]
 fn a_peer_that_does_not_read_is_cut_and_what_it_missed_is_told() {
-    let stage = stage();
+    let stage = Stage::new(tcp(StreamLimits { write: 10 * LONG, ..StreamLimits::default() }));
     let mut peer = connect(&stage);
     peer.write_all(MESSAGE).expect("written");
     let (_, flow, _) = stage.packet();
@@ -313,6 +326,38 @@ fn a_listening_port_in_use_is_an_error_that_says_by_what() {
     let error = refusal(ServeConfig { listen, ..ServeConfig::default() });
     assert!(error.to_string().starts_with(&format!("TCP {address} is in use by ")), "{error}");
     assert!(error.to_string().ends_with(&format!("(process {})", std::process::id())), "{error}");
+}
+
+#[test]
+fn both_families_listen_on_all_addresses_at_one_port() {
+    // Below the ports that the system gives to the other tests.
+    let all = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
+    let free = |port: &u16| {
+        all.iter().all(|ip| UdpSocket::bind((*ip, *port)).is_ok() && TcpListener::bind((*ip, *port)).is_ok())
+    };
+    let port = (30_000..32_000).find(free).expect("a free port");
+    let stage = Stage::new(ServeConfig { listen: ListenConfig::any(port), drivers: 2, ..ServeConfig::default() });
+    assert_eq!(stage.serving.local_addresses().len(), 4);
+    for local in stage.serving.local_addresses() {
+        assert_eq!(local.address.port(), port);
+        let loopback: IpAddr =
+            if local.address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        let to = SocketAddr::new(loopback, port);
+        match local.transport {
+            Transport::Tcp => TcpStream::connect(to).expect("connected").write_all(MESSAGE).expect("written"),
+            _ => {
+                let peer = UdpSocket::bind((loopback, 0)).expect("a port");
+                assert_eq!(peer.send_to(MESSAGE, to).expect("sent"), MESSAGE.len());
+            }
+        }
+        let (_, flow, bytes) = loop {
+            match stage.next() {
+                (shard, Saw::Packet(flow, bytes)) => break (shard, flow, bytes),
+                (_, other) => assert!(matches!(other, Saw::Closed(_)), "{other:?}"), // of an earlier turn of this loop
+            }
+        };
+        assert_eq!((flow.local, &bytes[..]), (to, MESSAGE));
+    }
 }
 
 #[test]
