@@ -56,6 +56,7 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Proxy {
     config: Config,
+    contexts_max: usize,
     contexts: Table<ServerTransactionId, Context>,
     /// Which request a client transaction was made for.
     forwarded: Table<ClientTransactionId, ServerTransactionId>,
@@ -68,10 +69,15 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy with nothing under way.
-    pub fn new(config: Config, mut rng: Rng) -> Proxy {
+    pub fn new(config: Config, rng: Rng) -> Proxy {
+        Proxy::with_max(config, rng, CONTEXTS_MAX)
+    }
+
+    fn with_max(config: Config, mut rng: Rng, contexts_max: usize) -> Proxy {
         let key = TableKey::new(&mut rng);
         Proxy {
             config,
+            contexts_max,
             contexts: Table::with_hasher(key),
             forwarded: Table::with_hasher(key),
             resolving: Table::with_hasher(key),
@@ -112,7 +118,7 @@ impl Proxy {
     ) {
         let Some(packet) = layer.request_of(id) else { return };
         let invite = packet.message.method() == Method::Invite;
-        if self.contexts.len() >= CONTEXTS_MAX {
+        if self.contexts.len() >= self.contexts_max {
             let reply = own_response(&self.config.mac, packet, 503);
             return layer.respond(now, id, 503, reply);
         }
@@ -388,3 +394,6 @@ fn stream_first(flows: Vec<Flow>, request_bytes: usize) -> Vec<Flow> {
         datagrams.map(|flow| Flow { transport: Transport::Tcp, connection: None, ..*flow }).collect();
     streams.into_iter().chain(flows).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! What a stranger can make an exchange hold, and what it costs others.
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
+use bytes::Bytes;
+use engine::{Now, Rng};
+use server::{Algorithm, Answer, Ask, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Keys, Output, Server};
+use sip_message::{AuthValue, HeaderName, Message, Transport};
+use sip_transaction::Flow;
+
+/// What an answer to somebody unknown may be longer than the request: a challenge with its nonce.
+const ADDED_BYTES_MAX: usize = 350;
+
+fn server() -> Server {
+    let config = Config {
+        domains: Domains::new(["example.org"], vec![5060]).unwrap(),
+        auth_required: true,
+        realm: "example.org".to_owned(),
+        algorithms: vec![Algorithm::Md5],
+        registrar: sip_registrar::Config::default(),
+        record_route: true,
+        keys: Keys::from_secret([7; 32]),
+    };
+    Server::new(config, 0, Rng::from_u64(1))
+}
+
+fn flow() -> Flow {
+    let (local, remote) = (([10, 0, 0, 1], 5060).into(), ([203, 0, 113, 199], 50_600).into());
+    Flow { transport: Transport::Udp, local, remote, connection: None }
+}
+
+fn request(method: &str, uri: &str, from: &str, call_id: &str, more: &str) -> Bytes {
+    let text = format!(
+        "{method} {uri} SIP/2.0\r\nv: SIP/2.0/UDP a;branch=z9hG4bK{call_id};rport\r\nf: <{from}>;tag=a\r\nt: <{uri}>\r\ni: {call_id}\r\nCSeq: 1 {method}\r\n{more}\r\n"
+    );
+    Bytes::from(text)
+}
+
+/// What comes out for one packet.
+fn outputs(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
+    server.handle_input(now, Input::Packet { flow: flow(), bytes: bytes.clone() });
+    std::iter::from_fn(|| server.poll_output()).collect()
+}
+
+fn answers(outputs: Vec<Output>) -> Vec<Message> {
+    let messages = outputs.into_iter().map(|output| match output {
+        Output::Send { bytes, flow: to, .. } => {
+            assert_eq!(to.remote, flow().remote, "an answer, nothing forwarded");
+            Message::parse(bytes).unwrap()
+        }
+        Output::Ask(ask) => panic!("nothing is asked for: {ask:?}"),
+    });
+    messages.collect()
+}
+
+#[test]
+fn strangers_are_answered_with_hardly_more_than_they_sent_and_nothing_is_kept() {
+    let mut server = server();
+    let now = Now::read_clocks();
+    let ours = "sip:a@example.org";
+    let theirs = "sip:a@b.c";
+    let old = "Digest username=a,realm=\"example.org\",nonce=x,uri=\"sip:a@b.c\",response=\"00000000000000000000000000000000\",qop=auth,nc=00000001,cnonce=x";
+    for (method, uri, from, more, status) in [
+        ("REGISTER", "sip:example.org", ours, String::new(), 401),
+        ("REGISTER", theirs, theirs, String::new(), 407),
+        ("INVITE", ours, ours, String::new(), 407),
+        ("INVITE", theirs, theirs, String::new(), 407),
+        ("BYE", theirs, theirs, String::new(), 407),
+        ("OPTIONS", theirs, theirs, String::new(), 407),
+        ("MESSAGE", ours, theirs, format!("Route: <{theirs};lr>\r\n"), 407),
+        ("MESSAGE", theirs, ours, format!("Proxy-Authorization: {old}\r\n"), 407),
+        ("MESSAGE", theirs, ours, "Proxy-Authorization: Digest realm=\"example.org\",nonce=x\r\n".to_owned(), 400),
+        ("MESSAGE", "x:y", theirs, String::new(), 416),
+        ("MESSAGE", ours, theirs, "Max-Forwards: 0\r\n".to_owned(), 483),
+        ("MESSAGE", ours, theirs, "Max-Forwards: x\r\n".to_owned(), 400),
+        ("MESSAGE", ours, theirs, "Proxy-Require: x\r\n".to_owned(), 420),
+        ("MESSAGE", ours, "nonsense", String::new(), 400),
+        ("CANCEL", ours, theirs, String::new(), 481),
+    ] {
+        let bytes = request(method, uri, from, "1", &more);
+        for _ in 0..3 {
+            let answers = answers(outputs(&mut server, now, &bytes));
+            assert_eq!(answers.len(), 1, "{method} {uri}");
+            assert_eq!(answers[0].status(), status, "{method} {uri} {more}");
+            let added = answers[0].bytes().len().saturating_sub(bytes.len());
+            assert!(added <= ADDED_BYTES_MAX, "{added} bytes more: {:?}", answers[0].bytes());
+            assert!(server.is_empty(), "{method} {uri} left something behind");
+            assert_eq!(server.poll_timeout(), None, "{method} {uri} left a timer behind");
+        }
+    }
+}
+
+#[test]
+fn a_request_of_another_version_or_without_an_end_costs_no_more() {
+    let mut server = server();
+    let now = Now::read_clocks();
+    for (bytes, status) in [
+        (request("MESSAGE", "sip:a@b", "sip:a@b", "1", "l: 9\r\n"), 400),
+        (
+            Bytes::from(
+                String::from_utf8_lossy(&request("OPTIONS", "sip:a@b", "sip:a@b", "1", ""))
+                    .replace("SIP/2.0\r\nv", "SIP/7.0\r\nv"),
+            ),
+            505,
+        ),
+    ] {
+        let answers = answers(outputs(&mut server, now, &bytes));
+        assert_eq!(answers.iter().map(Message::status).collect::<Vec<_>>(), [status]);
+        assert!(answers[0].bytes().len() <= bytes.len() + ADDED_BYTES_MAX && server.is_empty());
+    }
+}
+
+#[test]
+fn requests_that_wait_for_secrets_have_a_limit() {
+    let mut server = server();
+    let now = Now::read_clocks();
+    let ask = |server: &mut Server, n: usize, credentials: &str| {
+        let more = format!("Authorization: {credentials}\r\n");
+        outputs(server, now, &request("REGISTER", "sip:example.org", "sip:a@example.org", &format!("c{n}"), &more))
+    };
+    let challenge = answers(outputs(&mut server, now, &request("REGISTER", "sip:example.org", "sip:a@b", "0", "")));
+    let value = challenge[0].header(HeaderName::WwwAuthenticate).unwrap();
+    let nonce = AuthValue::parse(value).unwrap().get("nonce").unwrap().into_owned();
+    let credentials = format!(
+        "Digest username=a,realm=\"example.org\",nonce=\"{nonce}\",uri=\"sip:example.org\",response=\"00000000000000000000000000000000\",qop=auth,nc=00000001,cnonce=x"
+    );
+    let mut tickets = Vec::new();
+    for n in 0..CREDENTIALS_PENDING_MAX {
+        match &ask(&mut server, n, &credentials)[..] {
+            [Output::Ask(Ask::Credentials { ticket, user })] if user == "a" => tickets.push(*ticket),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(server.len(), CREDENTIALS_PENDING_MAX);
+    let refused = answers(ask(&mut server, CREDENTIALS_PENDING_MAX, &credentials));
+    assert_eq!((refused[0].status(), refused[0].header(HeaderName::RetryAfter)), (503, Some("10")));
+    assert_eq!(server.len(), CREDENTIALS_PENDING_MAX);
+
+    // One that waits already is not one more.
+    assert!(ask(&mut server, 7, &credentials).is_empty());
+
+    // An answer makes room, and a second one to the same question means nothing.
+    for _ in 0..2 {
+        server.handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None }));
+    }
+    let answers: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+    assert!(matches!(&answers[..], [Output::Send { .. }]), "one 403: {answers:?}");
+    assert!(matches!(&ask(&mut server, 20_000, &credentials)[..], [Output::Ask(Ask::Credentials { .. })]));
+}

@@ -1,0 +1,166 @@
+//! Limits, and that nothing is left over. What the proxy does with calls is told in the ladders of `simnet`.
+
+use super::*;
+use bytes::Bytes;
+use sip_message::Message;
+use sip_transaction::{Event, Output};
+
+struct Bench {
+    now: Now,
+    layer: TransactionLayer,
+    proxy: Proxy,
+    requests: u32,
+}
+
+impl Bench {
+    fn new(contexts_max: usize) -> Bench {
+        let mut rng = Rng::from_u64(1);
+        let mac = Mac::from_key([1; 16]);
+        let layer = TransactionLayer::new(sip_transaction::Config::new(0, mac), rng.split());
+        let proxy = Proxy::with_max(Config { record_route: true, mac }, rng.split(), contexts_max);
+        Bench { now: Now::read_clocks(), layer, proxy, requests: 0 }
+    }
+
+    /// A request comes in and is forwarded as soon as the proxy knows where to.
+    fn request(&mut self, method: &str, uri: &str) -> ServerTransactionId {
+        self.requests += 1;
+        let n = self.requests;
+        let text = format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{n}\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: {n}\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        let message = Message::parse(Bytes::from(text)).expect("well-formed");
+        self.layer.handle_packet(self.now, Packet { flow: flow(9), message });
+        let Some(Output::Event(Event::Request { id, packet })) = self.layer.poll_output() else { panic!("no request") };
+        let preprocessed = crate::preprocess(&packet.message, &self.proxy.config.mac, |_| false);
+        self.proxy.handle_request(self.now, &mut self.layer, id, preprocessed);
+        id
+    }
+
+    fn targets(&mut self, id: ServerTransactionId, count: u16) {
+        assert_eq!(self.proxy.poll_output(), Some(Ask::Targets { id }));
+        let target = |n| Target { uri: None, hop: Hop::Flow(flow(n)), q: 1000 };
+        self.proxy.handle_targets(self.now, &mut self.layer, id, Ok((0..count).map(target).collect()));
+    }
+
+    /// What was sent: requests by their transaction, responses by their status.
+    fn sent(&mut self) -> (Vec<(Flow, Bytes)>, Vec<u16>) {
+        let (mut requests, mut statuses) = (Vec::new(), Vec::new());
+        while let Some(output) = self.layer.poll_output() {
+            match output {
+                Output::Send { flow, bytes, transaction: Some(_) } => requests.push((flow, bytes)),
+                Output::Send { bytes, .. } => statuses.push(Message::parse(bytes).expect("ours").status()),
+                Output::Event(Event::Response { id, packet }) => {
+                    self.proxy.handle_response(self.now, &mut self.layer, id, packet);
+                }
+                Output::Event(Event::Timeout { id }) => {
+                    self.proxy.handle_client_timeout(self.now, &mut self.layer, id);
+                }
+                Output::Event(_) => {}
+            }
+        }
+        (requests, statuses)
+    }
+
+    /// The far end answers what it got.
+    fn respond(&mut self, (flow, bytes): &(Flow, Bytes), status: u16) {
+        let request = Message::parse(bytes.clone()).expect("ours");
+        let reply = sip_message::Builder::reply(&request, status, flow.local).to_tag("t").finish();
+        let message = Message::parse(reply).expect("ours");
+        self.layer.handle_packet(self.now, Packet { flow: *flow, message });
+    }
+
+    /// Lets all timers run out.
+    fn run_out(&mut self) {
+        for _ in 0..600 {
+            self.now = self.now + Duration::from_secs(1);
+            self.layer.handle_timeout(self.now);
+            self.proxy.handle_timeout(self.now, &mut self.layer);
+            self.sent();
+        }
+    }
+
+    fn assert_empty(&self) {
+        let proxy = &self.proxy;
+        assert!(proxy.is_empty() && self.layer.is_empty(), "{proxy:?}");
+        assert!(proxy.forwarded.is_empty() && proxy.resolving.is_empty() && proxy.looks.is_empty(), "{proxy:?}");
+        assert_eq!((proxy.poll_timeout(), proxy.asks.len()), (None, 0));
+    }
+}
+
+fn flow(n: u16) -> Flow {
+    let (local, remote) = (([10, 0, 0, 1], 5060).into(), ([10, 0, 1, 0], 5060 + n).into());
+    Flow { transport: Transport::Udp, local, remote, connection: None }
+}
+
+#[test]
+fn one_request_too_many_gets_503() {
+    let mut bench = Bench::new(3);
+    let ids: Vec<_> = (0..3).map(|_| bench.request("MESSAGE", "sip:b@b")).collect();
+    assert_eq!(bench.proxy.len(), 3);
+    bench.request("MESSAGE", "sip:b@b");
+    assert_eq!((bench.sent().1, bench.proxy.len()), (vec![503], 3));
+    for id in ids {
+        bench.targets(id, 0);
+    }
+    assert_eq!(bench.sent().1, [480, 480, 480]);
+    bench.request("MESSAGE", "sip:b@b");
+    assert_eq!((bench.sent().1, bench.proxy.len()), (vec![], 1), "there is room again");
+}
+
+#[test]
+fn targets_beyond_the_limit_are_left_out() {
+    let mut bench = Bench::new(10);
+    let id = bench.request("INVITE", "sip:b@b");
+    bench.targets(id, TARGETS_MAX as u16 + 5);
+    let (requests, _) = bench.sent();
+    assert_eq!(requests.len(), TARGETS_MAX);
+    requests.iter().for_each(|request| bench.respond(request, 486));
+    bench.run_out();
+    bench.assert_empty();
+}
+
+#[test]
+fn nothing_is_left_over_however_a_request_ends() {
+    for method in ["INVITE", "MESSAGE"] {
+        for (first, second) in
+            [(0, 0), (200, 0), (200, 200), (486, 0), (486, 486), (603, 200), (180, 0), (180, 200), (408, 503)]
+        {
+            let mut bench = Bench::new(10);
+            let id = bench.request(method, "sip:b@b");
+            bench.targets(id, 2);
+            let (requests, _) = bench.sent();
+            for (request, status) in requests.iter().zip([first, second]).filter(|(_, status)| *status > 0) {
+                bench.respond(request, status);
+            }
+            bench.sent();
+            bench.run_out();
+            bench.assert_empty();
+        }
+    }
+}
+
+#[test]
+fn answers_that_come_too_late_or_twice_change_nothing() {
+    let mut bench = Bench::new(10);
+    let id = bench.request("INVITE", "sip:b@b");
+    bench.proxy.handle_cancel(bench.now, &mut bench.layer, id);
+    assert_eq!(bench.sent().1, [487]);
+    bench.targets(id, 2);
+    assert_eq!(bench.sent(), (vec![], vec![]), "nobody is called any more");
+
+    let id = bench.request("MESSAGE", "sip:b@b");
+    assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
+    let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Ok(vec![target]));
+    let Some(Ask::Resolve { ticket, uri }) = bench.proxy.poll_output() else { panic!("where to?") };
+    assert_eq!(uri, "sip:b@b");
+    for _ in 0..2 {
+        bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1)]);
+    }
+    let (requests, _) = bench.sent();
+    assert_eq!(requests.len(), 1);
+    bench.respond(&requests[0], 200);
+    assert_eq!(bench.sent().1, [200]);
+    bench.run_out();
+    bench.assert_empty();
+}
