@@ -126,6 +126,12 @@ impl UserAgent {
         self.calls.is_empty() && self.requests.values().all(|request| !request.acks.is_empty())
     }
 
+    /// Entries of all tables except registrations: what is remembered of calls and requests. 0 within 64*T1 of being idle.
+    pub fn entries_len(&self) -> usize {
+        let calls = self.calls.len() + self.by_tag.len() + self.by_invite.len();
+        calls + self.requests.len() + self.by_transaction.len()
+    }
+
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }

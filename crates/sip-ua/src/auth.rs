@@ -24,6 +24,11 @@ impl Auth {
         Auth { credentials, ..Auth::default() }
     }
 
+    /// The same credentials, for somebody who has not challenged us yet.
+    pub(crate) fn anew(&self) -> Auth {
+        Auth::new(self.credentials.clone())
+    }
+
     /// The signatures that a new request begins with: none for a server that has not challenged us yet.
     pub(crate) fn sign(&mut self, signed: Signed<'_>, rng: &mut Rng) -> Vec<(HeaderName, String)> {
         let Some(credentials) = &self.credentials else { return Vec::new() };

@@ -29,7 +29,6 @@ impl UserAgent {
             request.fields.push((HeaderName::Accept, self.config.accept.to_owned()));
         }
         request.body = plain.body;
-        request.sign(&mut self.rng);
         let way = self.way(&plain.route, &plain.uri);
         RequestId(self.place(now, layer, request, way))
     }

@@ -6,7 +6,8 @@ mod world;
 use bytes::Bytes;
 use engine::{Mac, Now, Rng};
 use sip_auth::{Authenticator, Kind, Secrets, Verdict};
-use sip_message::{Builder, HeaderName, Message, Method};
+use sip_message::{Builder, HeaderName, Message, Method, Transport};
+use sip_transaction::{ConnectionId, Flow};
 use sip_ua::{FORKED_ANSWERS_MAX, Plain, Route};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -76,6 +77,7 @@ fn a_challenged_call() {
     assert!(ack.header(HeaderName::ProxyAuthorization).is_some());
     assert!(bye.header(HeaderName::ProxyAuthorization).is_some(), "signed before asked");
     assert_ne!(ack.top_via().unwrap().branch(), second.top_via().unwrap().branch(), "an ACK to a 2xx is its own");
+    w.expect_forgotten();
 }
 
 #[test]
@@ -169,6 +171,7 @@ fn no_more_answers_than_the_limit() {
     w.hangup("alice", call);
     w.run(40_000);
     assert!(w.agent("alice", |_, _, agent| agent.is_idle()));
+    w.expect_forgotten();
 }
 
 #[test]
@@ -313,4 +316,124 @@ fn who_we_are_without_an_account() {
     assert!(from.starts_with(r#""A \"B\" \\C" <sip:alice@10.0.0.1:5060>;tag="#), "{from}");
     let sip_ua::Event::Incoming { from, .. } = &w.node("bob").events[0] else { panic!("no call") };
     assert_eq!(from.display.as_deref(), Some(r#"A "B" \C"#));
+}
+
+#[test]
+fn an_answer_to_a_question_counts_once() {
+    let mut w = World::new(&["alice", "bob"]);
+    let uri = w.uri("bob");
+    let (local, remote) = (w.node("alice").at, w.node("bob").at);
+    w.agent("alice", |now, layer, agent| {
+        let plain = Plain {
+            method: Method::Options,
+            uri,
+            identity: World::identity("alice", None),
+            route: Route::Uri(None),
+            body: None,
+        };
+        agent.request(now, layer, plain);
+        let Some(sip_ua::Output::Resolve { ticket, .. }) = agent.poll_output() else { panic!("no question") };
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        for _ in 0..3 {
+            agent.resolved(now, layer, ticket, vec![flow]);
+        }
+        agent.resolved(now, layer, ticket, Vec::new());
+    });
+    w.run(100);
+    w.expect(
+        "0  alice -> bob OPTIONS
+         10 bob -> alice 200 OPTIONS",
+    );
+    assert_eq!(w.events("alice"), ["replied 200"]);
+    w.expect_forgotten();
+}
+
+#[test]
+fn a_challenge_over_a_stream_is_answered_over_the_same() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |request, source| match (request.method(), request.header(HeaderName::Authorization)) {
+        (Method::Ack, _) => Vec::new(),
+        (_, Some(_)) => vec![ok(request, "s", "<sip:bob@10.0.0.2>", &[])],
+        _ => {
+            let challenge = "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"";
+            vec![
+                Builder::reply(request, 401, source)
+                    .to_tag("c")
+                    .header(HeaderName::WwwAuthenticate, challenge)
+                    .finish(),
+            ]
+        }
+    });
+    let uri = format!("{};x={}", w.uri("server"), "y".repeat(1000));
+    w.dial_uri("alice", &uri, Route::Uri(None), Some("secret"));
+    w.run(100);
+    w.expect(
+        "0  alice -> server INVITE over TCP
+         10 server -> alice 401 INVITE over TCP
+         20 alice -> server ACK over TCP
+         20 alice -> server INVITE over TCP
+         30 server -> alice 200 INVITE over TCP
+         40 alice -> server ACK",
+    );
+    assert_eq!((w.flows[0].connection, w.flows[3].connection), (None, Some(ConnectionId(5060))));
+    let contacts: Vec<_> = [0, 3].iter().map(|n| w.delivered[*n].header(HeaderName::Contact).unwrap()).collect();
+    assert_eq!(contacts, ["<sip:alice@10.0.0.1:5060>"; 2], "reached as before");
+}
+
+#[test]
+fn both_proxy_and_callee_may_challenge() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |request, source| {
+        let (proxy, www) = (request.header(HeaderName::ProxyAuthorization), request.header(HeaderName::Authorization));
+        let challenge = "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"";
+        match (request.method(), proxy, www) {
+            (Method::Ack, ..) => Vec::new(),
+            (_, None, _) => {
+                vec![Builder::reply(request, 407, source).header(HeaderName::ProxyAuthenticate, challenge).finish()]
+            }
+            (_, Some(_), None) => {
+                vec![Builder::reply(request, 401, source).header(HeaderName::WwwAuthenticate, challenge).finish()]
+            }
+            _ => vec![ok(request, "s", "<sip:bob@10.0.0.2>", &[]), ok(request, "t", "<sip:bob@10.0.0.2>", &[])],
+        }
+    });
+    let uri = w.uri("server");
+    let call = w.dial_uri("alice", &uri, Route::Uri(None), Some("secret")).unwrap();
+    w.run(100);
+    assert_eq!(w.events("alice"), ["located", "answered answer"]);
+    w.hangup("alice", call);
+    w.run(100);
+    assert_eq!(w.events("alice"), ["ended HungUp"]);
+    // The BYE of the first was signed at once; that of the second, which nobody hears of, when it was asked to.
+    let byes = w.delivered.iter().filter(|message| message.is_request() && message.method() == Method::Bye);
+    let signed: Vec<(Option<&str>, bool, bool)> = byes
+        .map(|bye| {
+            let (proxy, www) = (bye.header(HeaderName::ProxyAuthorization), bye.header(HeaderName::Authorization));
+            (bye.to_tag(), proxy.is_some(), www.is_some())
+        })
+        .collect();
+    let (s, t) = (Some("s"), Some("t"));
+    assert_eq!(signed, [(t, false, false), (t, true, false), (t, true, true), (s, true, true)]);
+    w.expect_forgotten();
+}
+
+#[test]
+fn what_a_hundred_means_and_ringing_after_giving_up() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |request, source| match request.method() {
+        Method::Invite => vec![
+            Builder::reply(request, 100, source).finish(),
+            Builder::reply(request, 183, source).to_tag("s").body("application/sdp", b"early").finish(),
+        ],
+        _ => Vec::new(),
+    });
+    let uri = w.uri("server");
+    let call = w.dial_uri("alice", &uri, Route::Uri(None), None).unwrap();
+    w.run(100);
+    assert_eq!(w.events("alice"), ["located", "progress 183 early"], "100 is between hops");
+    w.hangup("alice", call);
+    let ringing = Builder::reply(&w.delivered[0].clone(), 180, "10.0.0.1:5060".parse().unwrap()).to_tag("s");
+    w.bytes("server", "alice", ringing.finish());
+    w.run(100);
+    assert_eq!(w.events("alice"), [""; 0]);
 }

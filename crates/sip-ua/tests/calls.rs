@@ -32,6 +32,12 @@ fn call_answer_hang_up() {
     assert_eq!(w.events("bob"), ["ended PeerHungUp"]);
     assert_eq!((w.calls("alice"), w.calls("bob")), (0, 0));
     assert!(!w.hangup("alice", call));
+    let invite = &w.delivered[0];
+    assert_eq!(invite.header(HeaderName::Allow), Some("INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE"));
+    assert_eq!(invite.header(HeaderName::Contact), Some("<sip:alice@10.0.0.1:5060>"));
+    assert_eq!(invite.max_forwards(), Ok(Some(70)));
+    assert_eq!(w.delivered[2].header(HeaderName::Contact), Some("<sip:bob@10.0.0.2:5060>"));
+    w.expect_forgotten();
 }
 
 #[test]
@@ -52,6 +58,7 @@ fn the_callee_hangs_up() {
     );
     assert_eq!(w.events("alice"), ["located", "answered answer", "ended PeerHungUp"]);
     assert_eq!(w.events("bob"), ["incoming sip:alice@example.org offer", "acknowledged", "ended HungUp"]);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -73,6 +80,7 @@ fn the_caller_gives_up() {
     assert_eq!(w.events("alice"), ["located", "progress 180", "ended Cancelled"]);
     assert_eq!(w.events("bob"), ["incoming sip:alice@example.org offer", "ended PeerCancelled"]);
     assert_eq!((w.calls("alice"), w.calls("bob")), (0, 0));
+    w.expect_forgotten();
 }
 
 #[test]
@@ -96,6 +104,7 @@ fn the_answer_crosses_the_cancel() {
     );
     assert_eq!(w.events("alice"), ["located", "progress 180", "ended Cancelled"]);
     assert_eq!(w.events("bob"), ["incoming sip:alice@example.org offer", "acknowledged", "ended PeerHungUp"]);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -138,6 +147,7 @@ fn words_of_ones_own() {
     assert!(w.agent("bob", |now, layer, agent| agent.reject(now, layer, call, 480, Some("Gone fishing"))));
     w.run(100);
     assert_eq!(w.events("alice").last().unwrap(), "failed 480 Gone fishing");
+    w.expect_forgotten();
 }
 
 #[test]
@@ -236,6 +246,7 @@ fn leaving_without_any_ack() {
     assert!(w.ladder.contains(&"32010 bob -> alice BYE".to_owned()), "{:?}", w.ladder);
     assert_eq!(w.events("bob")[1..], ["ended HungUp"]);
     assert_eq!(w.calls("bob"), 0);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -251,6 +262,7 @@ fn both_hang_up_at_once() {
     assert_eq!(w.events("alice")[2..], ["ended HungUp"]);
     assert_eq!(w.events("bob")[2..], ["ended HungUp"]);
     assert_eq!((w.calls("alice"), w.calls("bob")), (0, 0));
+    w.expect_forgotten();
 }
 
 #[test]
@@ -277,6 +289,7 @@ fn nobody_there() {
     assert_eq!(w.ladder.len(), 7);
     assert_eq!(w.events("alice"), ["located", "failed 408 nobody answered"]);
     assert_eq!(w.calls("alice"), 0);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -292,6 +305,7 @@ fn given_up_before_anybody_answered_at_all() {
         w.ladder.iter().all(|line| !line.contains("CANCEL")),
         "no CANCEL before a provisional response (section 9.1)"
     );
+    w.expect_forgotten();
 }
 
 #[test]
@@ -363,6 +377,17 @@ fn too_many_calls() {
                 .is_none()
         );
     });
+}
+
+#[test]
+fn no_more_dialled_calls_than_the_limit() {
+    let mut w = World::with(&["alice", "bob"], Config { calls_max: usize::MAX, ..Config::default() });
+    w.node("bob").manners = Manners::Nothing;
+    let uri = w.uri("bob");
+    for n in 0..=sip_ua::CALLS_MAX {
+        let call = w.dial_uri("alice", &uri, Route::Uri(None), None);
+        assert_eq!(call.is_some(), n < sip_ua::CALLS_MAX, "{n}");
+    }
 }
 
 #[test]

@@ -379,3 +379,28 @@ fn no_more_calls_than_the_limit() {
     assert_eq!(heard.borrow().iter().map(|m| m.status()).collect::<Vec<_>>(), [486]);
     assert!(matches!(w.node("bob").events[0], Event::Incoming { .. }));
 }
+
+#[test]
+fn an_ack_of_something_else_confirms_nothing() {
+    let (mut w, heard) = bob();
+    w.node("bob").manners = Manners::Answer;
+    w.say("mallory", "bob", &request("INVITE sip:bob@TO:", 10, SDP));
+    w.run(100);
+    let to = heard.borrow()[0].header(HeaderName::To).unwrap().to_owned();
+    w.say("mallory", "bob", &inside("ACK", 9, &to, ""));
+    w.run(1000);
+    assert_eq!(heard.borrow().iter().filter(|m| m.status() == 200).count(), 2, "still repeated");
+    assert_eq!(w.events("bob").len(), 1);
+}
+
+#[test]
+fn options_inside_a_call_of_a_busy_phone() {
+    let (mut w, heard) = with(Config { calls_max: 1, ..Config::default() });
+    let to = established(&mut w, &heard);
+    w.say("mallory", "bob", &inside("OPTIONS", 11, &to, ""));
+    w.run(100);
+    assert_eq!(heard.borrow()[0].status(), 200, "this call is not one more");
+    w.say("mallory", "bob", &inside("BYE", 12, &to, ""));
+    w.run(100);
+    w.expect_forgotten();
+}

@@ -54,7 +54,6 @@ impl UserAgent {
         let key = *key;
         let Some(request) = self.requests.get_mut(&key) else { return false };
         request.body = body;
-        request.sign(&mut self.rng);
         self.set_state(call, State::Inviting { request: key });
         self.attempt(now, layer, key);
         true
@@ -91,7 +90,8 @@ impl UserAgent {
         let first = request.acks.is_empty();
         request.acks.push(Acked { tag: tag.clone(), sent: None });
         let signatures = request.signatures.clone();
-        let auth = std::mem::take(&mut request.auth);
+        let others = request.auth.anew();
+        let auth = std::mem::replace(&mut request.auth, others);
         if first {
             self.forget_invite_later(now, key);
         }

@@ -63,9 +63,8 @@ impl UserAgent {
 
     /// Ends the dialog of one answer too many, of which nobody has heard.
     pub(crate) fn send_bye_of_extra(&mut self, now: Now, layer: &mut TransactionLayer, mut session: Session) {
-        let mut request = Request::inside(Purpose::ByeOfExtra, Method::Bye, &mut session.dialog, session.auth);
+        let request = Request::inside(Purpose::ByeOfExtra, Method::Bye, &mut session.dialog, session.auth);
         let way = Way::preferring(&session.flow, session.dialog.next_hop());
-        request.sign(&mut self.rng);
         self.place(now, layer, request, way);
     }
 

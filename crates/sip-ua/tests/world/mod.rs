@@ -56,6 +56,8 @@ pub struct World {
     lose: Vec<(String, usize)>,
     /// Messages as they were delivered.
     pub delivered: Vec<Message>,
+    /// The flow of each line of the ladder.
+    pub flows: Vec<Flow>,
     /// The client transaction that sent last.
     pub transaction: Option<ClientTransactionId>,
     /// The call that came in last.
@@ -81,6 +83,7 @@ impl World {
             ladder: Vec::new(),
             lose: Vec::new(),
             delivered: Vec::new(),
+            flows: Vec::new(),
             transaction: None,
             incoming_call: None,
             names: BTreeMap::new(),
@@ -255,6 +258,7 @@ impl World {
         };
         let at = self.now.mono.duration_since(self.start.mono);
         self.ladder.push(format!("{} {line}", at.as_millis()));
+        self.flows.push(flow);
         if arrives {
             self.sent += 1;
             self.wire.insert((at + LATENCY, self.sent), (flow, bytes));
@@ -346,6 +350,17 @@ impl World {
     /// How the events of one begin, in order; what was seen before is not seen again.
     pub fn events(&mut self, name: &str) -> Vec<String> {
         std::mem::take(&mut self.node(name).events).iter().map(told).collect()
+    }
+
+    /// Nothing is remembered of anything, a while after.
+    pub fn expect_forgotten(&mut self) {
+        self.run(400_000);
+        for n in 0..self.nodes.len() {
+            if let Mind::Agent(mind) = &self.nodes[n].mind {
+                assert_eq!(mind.1.entries_len(), 0, "{}", self.nodes[n].name);
+                assert!(mind.1.is_idle());
+            }
+        }
     }
 
     pub fn calls(&mut self, name: &str) -> usize {
