@@ -423,8 +423,14 @@ fn large_requests_take_a_stream_and_fall_back() {
 #[test]
 fn ringing_is_repeated_each_minute() {
     let mut w = World::new(&["alice", "bob"]);
+    w.node("bob").manners = Manners::Nothing;
     w.dial("alice", "bob");
-    w.run(150_000);
+    w.run(10);
+    let call = w.incoming();
+    for status in [183, 180] {
+        w.agent("bob", |now, layer, agent| assert!(agent.ring(now, layer, call, status, None)));
+    }
+    w.run(149_990);
     let rings: Vec<&String> = w.ladder.iter().filter(|line| line.ends_with("180 INVITE")).collect();
     assert_eq!(
         rings,

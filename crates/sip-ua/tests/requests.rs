@@ -140,6 +140,9 @@ fn the_same_invite_by_another_way() {
     w.run(100);
     assert_eq!(heard.borrow().iter().map(|m| m.status()).collect::<Vec<_>>(), [180, 482]);
     assert_eq!(w.calls("bob"), 1);
+    w.say("mallory", "bob", &request("INVITE sip:bob@TO:", 2, SDP));
+    w.run(100);
+    assert_eq!(w.calls("bob"), 2, "another number, another call");
 }
 
 #[test]
@@ -163,6 +166,7 @@ fn nobody_rings_for_ever() {
         w.run(200);
         assert_eq!(heard.borrow().last().unwrap().status(), 480);
         assert_eq!(w.events("bob")[1], "ended Expired");
+        w.expect_forgotten();
     }
 }
 
@@ -239,6 +243,7 @@ fn old_news_inside_a_call() {
     w.run(100);
     assert_eq!(heard.borrow()[3].status(), 200);
     assert_eq!(w.events("bob"), ["ended PeerHungUp"]);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -326,6 +331,7 @@ fn an_offer_that_is_taken_back_or_left_open() {
     w.run(100);
     assert_eq!(statuses(2), [500, 200, 487]);
     assert_eq!(w.calls("bob"), 0);
+    w.expect_forgotten();
 }
 
 #[test]
@@ -361,6 +367,7 @@ fn an_invite_in_a_call_that_rings() {
     w.run(100);
     assert_eq!(heard.borrow()[2..].iter().map(|m| m.status()).collect::<Vec<_>>(), [200, 487]);
     assert_eq!(w.events("bob")[1], "ended PeerCancelled");
+    w.expect_forgotten();
 }
 
 #[test]
