@@ -25,7 +25,7 @@ fn expires_of(request: &Message) -> u32 {
 fn ok(request: &Message, source: SocketAddr, expires_s: u32) -> Bytes {
     let contact = request.header(HeaderName::Contact).unwrap();
     let bare = contact.split(";expires").next().unwrap();
-    let other = "<sip:alice@192.0.2.77>;expires=7";
+    let other = "<sip:alice@192.0.2.77:5060>;expires=7, <sip:carol@10.0.0.1:5060>;expires=8, <sip:alice@10.0.0.1:5070>;expires=9";
     let reply = Builder::reply(request, 200, source).to_tag("r");
     reply.header(HeaderName::Contact, format_args!("{other}, {bare};expires={expires_s}")).finish()
 }
@@ -149,6 +149,7 @@ fn a_423_that_asks_for_nothing_new_is_no_loop() {
         w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 10));
         w.run(10_000_000);
         assert_eq!(w.events("alice"), ["registration failed 423 retry false"], "{min}");
+        assert_eq!(sent(&w).len(), 1, "{min}");
     }
 }
 
@@ -295,4 +296,91 @@ fn a_retry_can_be_called_off() {
     w.run(1_000_000);
     assert_eq!(seen.borrow().len(), 1);
     assert_eq!(w.events("alice"), ["registration failed 503 retry true", "unregistered true"]);
+}
+
+/// When REGISTERs were sent, in milliseconds.
+fn sent(w: &World) -> Vec<u64> {
+    let lines = w.ladder.iter().filter(|line| line.contains("alice -> server REGISTER"));
+    lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn no_wait_is_longer_than_half_an_hour() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |request, source| {
+        vec![Builder::reply(request, 503, source).header(HeaderName::RetryAfter, 100_000_000).finish()]
+    });
+    let id = w.add_account("alice", "server", "secret");
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 300));
+    w.run(40_000_000);
+    let sent = sent(&w);
+    assert!(sent.len() >= 22, "{sent:?}");
+    assert!(sent.windows(2).all(|pair| pair[1] - pair[0] <= 1_800_020), "{sent:?}");
+}
+
+#[test]
+fn after_a_success_waits_begin_short_again() {
+    let mut w = World::new(&["alice"]);
+    let mut n = 0;
+    w.script("server", move |request, source| {
+        n += 1;
+        match n {
+            5 => vec![ok(request, source, 100)],
+            _ => vec![Builder::reply(request, 503, source).finish()],
+        }
+    });
+    let id = w.add_account("alice", "server", "secret");
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 100));
+    w.run(400_000);
+    let sent = sent(&w);
+    let (refreshed, again) = (sent[5], sent[6]);
+    assert!(refreshed - sent[4] >= 75_000, "that was the refresh: {sent:?}");
+    assert!(again - refreshed <= 10_020, "{sent:?}");
+}
+
+#[test]
+fn a_new_registration_moves_the_refresh() {
+    let mut w = World::new(&["alice"]);
+    let _seen = answers(&mut w, &[]);
+    let id = w.add_account("alice", "server", "secret");
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 300));
+    w.run(100_000);
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 300));
+    w.run(224_000);
+    assert_eq!(sent(&w), [0, 100_000]);
+    w.run(50_000);
+    assert_eq!(sent(&w).len(), 3);
+}
+
+#[test]
+fn to_register_for_no_time_is_not_to_unregister() {
+    let mut w = World::new(&["alice"]);
+    let seen = answers(&mut w, &[]);
+    let id = w.add_account("alice", "server", "secret");
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 0));
+    w.run(100);
+    assert_eq!(*seen.borrow(), [(1, false, 1)]);
+}
+
+#[test]
+fn numbers_taken_by_challenges_are_not_used_again() {
+    let mut w = World::new(&["alice"]);
+    let seen = Seen::default();
+    let log = seen.clone();
+    w.script("server", move |request, source| {
+        log.borrow_mut().push((request.cseq().unwrap().number, false, expires_of(request)));
+        let nonce = log.borrow().len();
+        let challenge = format!("Digest realm=\"r\", nonce=\"{nonce}\", stale=true, qop=\"auth\"");
+        match nonce {
+            1 | 2 => vec![Builder::reply(request, 401, source).header(HeaderName::WwwAuthenticate, challenge).finish()],
+            _ => vec![ok(request, source, 300)],
+        }
+    });
+    let id = w.add_account("alice", "server", "secret");
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 300));
+    w.run(100);
+    w.agent("alice", |now, layer, agent| agent.unregister(now, layer, id));
+    w.run(100);
+    assert_eq!(seen.borrow().iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    w.expect_forgotten();
 }
