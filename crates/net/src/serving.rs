@@ -1,5 +1,6 @@
 use crate::counters::{Counters, Totals};
 use crate::driver::{Driver, DriverParts, shard_queues};
+use crate::island::raise_descriptor_limit;
 use crate::listen::open;
 use crate::tap::Tap;
 use crate::{Backend, Engine, Later, ListenConfig, ListenError, LocalAddress, StreamLimits};
@@ -60,6 +61,8 @@ where
     B: Backend<E> + 'static,
 {
     let drivers = config.drivers.max(1);
+    // With fewer we serve fewer connections; a listener that has none left waits until one is free.
+    let _ = raise_descriptor_limit();
     let (sockets, addresses) = open(&config.listen, drivers)?;
     let (shards, inboxes) = shard_queues(drivers);
     let shards: Arc<[_]> = shards.into();

@@ -106,6 +106,31 @@ fn a_datagram_that_nobody_takes_is_told_to_its_transaction() {
     }
 }
 
+#[test]
+fn whichever_socket_hears_that_a_datagram_did_not_arrive_its_transaction_is_told() {
+    let stage = Stage::new(udp(3));
+    let local = stage.address(Transport::Udp);
+    for (i, transaction) in transactions(24).into_iter().enumerate() {
+        let remote = UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+        let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+        stage.tell(i % 3, Do::Send(flow, Bytes::from(format!("number {i}")), Some(transaction)));
+        assert_eq!(stage.next(), (i % 3, Saw::SendFailed(transaction)));
+    }
+}
+
+#[test]
+fn an_error_fails_the_datagram_that_it_quotes_and_no_other_to_that_place() {
+    let stage = Stage::new(udp(1));
+    let [arrives, does_not] = transactions(2)[..] else { unreachable!() };
+    let (somebody, remote) = peer();
+    let flow = Flow { transport: Transport::Udp, local: stage.address(Transport::Udp), remote, connection: None };
+    stage.tell(0, Do::Send(flow, Bytes::from("one"), Some(arrives)));
+    assert_eq!(receive(&somebody), b"one");
+    drop(somebody);
+    stage.tell(0, Do::Send(flow, Bytes::from("two"), Some(does_not)));
+    assert_eq!(stage.next(), (0, Saw::SendFailed(does_not)));
+}
+
 /// The last byte says which of three shards a message belongs to.
 fn by_last_byte() -> net::Owner {
     Arc::new(|bytes: &Bytes| Some(usize::from(bytes.last().copied().unwrap_or(0)) % 3))

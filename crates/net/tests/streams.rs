@@ -97,6 +97,26 @@ fn a_ping_is_answered_with_a_pong() {
 }
 
 #[test]
+fn the_flow_of_an_earlier_run_leads_to_no_connection_of_this_one() {
+    let of_earlier_run = {
+        let stage = stage();
+        connect(&stage).write_all(MESSAGE).expect("written");
+        stage.packet().1
+    };
+    let stage = stage();
+    let mut peer = connect(&stage);
+    peer.write_all(MESSAGE).expect("written");
+    let (_, flow, _) = stage.packet();
+    assert_ne!(flow.connection, of_earlier_run.connection);
+    let [wrong_number, wrong_place] = transactions(2)[..] else { unreachable!() };
+    let other = Flow { remote: of_earlier_run.remote, ..flow };
+    for (flow, transaction) in [(of_earlier_run, wrong_number), (other, wrong_place)] {
+        stage.tell(0, Do::Send(flow, Bytes::from("x"), Some(transaction)));
+        assert_eq!(stage.next(), (0, Saw::SendFailed(transaction)));
+    }
+}
+
+#[test]
 fn a_flood_of_pings_is_cut() {
     let stage = stage();
     let mut peer = connect(&stage);

@@ -86,6 +86,20 @@ fn what_cannot_be_sent_is_passed_over_and_its_sender_told() {
 }
 
 #[test]
+fn the_error_that_one_datagram_earned_does_not_harm_the_next() {
+    let (mut client, server) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
+    let nobody = bind("127.0.0.1:0").local_address();
+    let from = client.local_address();
+    for to in [nobody, server.local_address()] {
+        client.queue(from, to, Bytes::from_static(b"x"), Some(1)).expect("room");
+        let mut failed = Vec::new();
+        let flushed = client.flush(|tag| failed.push(tag));
+        assert_eq!((flushed.sent, flushed.refused, failed.len()), (1, 0, 0));
+    }
+    assert_eq!(receive(&server, 1).len(), 1);
+}
+
+#[test]
 fn a_full_send_queue_takes_no_more_and_gives_the_mark_back() {
     let mut socket = bind("127.0.0.1:0");
     let local = socket.local_address();

@@ -1,3 +1,4 @@
+use crate::island::Unreachable;
 use bytes::Bytes;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::future::Future;
@@ -15,6 +16,8 @@ pub(crate) enum Parcel {
     Send { flow: Flow, bytes: Bytes, on_failure: Option<(usize, ClientTransactionId)> },
     /// What you gave me to send was not sent.
     SendFailed(ClientTransactionId),
+    /// A datagram did not arrive, and I did not send it.
+    Unreachable(Unreachable),
     /// A connection of mine is gone.
     ConnectionClosed(ConnectionId),
 }

@@ -2,7 +2,7 @@ use super::pace::Pace;
 use super::shards::{Inboxes, Parcel};
 use super::wires::{UdpWire, Wires};
 use crate::counters::{Counters, count};
-use crate::island::{Alarm, Watch, pause, precise_pauses};
+use crate::island::{Alarm, Unreachable, Watch, pause, precise_pauses};
 use crate::listen::Sockets;
 use crate::serving::Owner;
 use crate::tap::{Direction, Tap};
@@ -220,8 +220,11 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             }
             WireEvent::Unreachable(unreachable) => {
                 count(&self.wires.counters.datagrams_unreachable, 1);
-                if let Some(transaction) = self.wires.whose(&unreachable) {
-                    self.engine.handle_send_failed(now, transaction);
+                // Of several sockets at one port, the kernel tells the one that the remote address would be heard by.
+                if !self.handle_unreachable(now, &unreachable) {
+                    for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
+                        self.hand_over(shard, Parcel::Unreachable(unreachable.clone()));
+                    }
                 }
             }
             WireEvent::SendFailed { shard, transaction } => self.send_failed(now, shard, transaction),
@@ -247,8 +250,17 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
                 }
             }
             Parcel::SendFailed(transaction) => self.engine.handle_send_failed(now, transaction),
+            Parcel::Unreachable(unreachable) => {
+                self.handle_unreachable(now, &unreachable);
+            }
             Parcel::ConnectionClosed(connection) => self.engine.handle_connection_closed(now, connection),
         }
+    }
+
+    /// Tells the engine, if it was its datagram.
+    fn handle_unreachable(&mut self, now: Now, unreachable: &Unreachable) -> bool {
+        let whose = self.wires.whose(unreachable);
+        whose.map(|transaction| self.engine.handle_send_failed(now, transaction)).is_some()
     }
 
     fn send_failed(&mut self, now: Now, shard: usize, transaction: ClientTransactionId) {

@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 mod address;
 mod alarm;
+mod descriptors;
 mod pause;
 mod receive;
 mod send;
@@ -15,6 +16,7 @@ mod unreachable;
 mod watch;
 
 pub(crate) use alarm::Alarm;
+pub(crate) use descriptors::raise_descriptor_limit;
 pub use pause::thread_cpu_time;
 pub(crate) use pause::{pause, precise_pauses, wait_readable};
 pub(crate) use receive::{Arena, report_local_address};

@@ -3,6 +3,7 @@ use crate::wire_event::{End, WireEvent};
 use bytes::Bytes;
 use sip_message::{Frame, Framer};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -69,6 +70,9 @@ impl Connection {
     async fn run(&mut self, mut stream: TcpStream, first_message: Option<Instant>) -> End {
         // Whole small messages at once are what we write, so there is nothing to wait for.
         let _ = stream.set_nodelay(true);
+        // A peer that is gone without a word is found out within two minutes.
+        let probes = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&probes.with_retries(4));
         let (reader, writer) = stream.split();
         let reading = Reading {
             flow: self.flow,

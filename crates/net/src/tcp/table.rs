@@ -3,15 +3,15 @@ use super::{CONNECTION_QUEUE_MAX, StreamLimits};
 use crate::counters::{Counters, count};
 use crate::wire_event::{End, WireEvent};
 use bytes::Bytes;
+use engine::Now;
 use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
-use socket2::{SockRef, TcpKeepalive};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -25,6 +25,12 @@ const DRIVER_SHIFT: u32 = 48;
 /// The driver that owns a connection.
 pub(crate) fn driver_of(connection: ConnectionId) -> usize {
     (connection.0 >> DRIVER_SHIFT) as usize
+}
+
+/// Where this run begins to count: at the time, so that it gives no number that an earlier run gave to another connection.
+fn first_number() -> u64 {
+    let since_1970 = Now::read_clocks().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    ((since_1970.as_millis() as u64) << 7) & ((1 << DRIVER_SHIFT) - 1)
 }
 
 /// The connections of one driver.
@@ -56,7 +62,7 @@ impl Connections {
         counters: Arc<Counters>,
     ) -> Connections {
         Connections {
-            next: (driver as u64) << DRIVER_SHIFT,
+            next: ((driver as u64) << DRIVER_SHIFT) | first_number(),
             open: HashMap::new(),
             by_remote: HashMap::new(),
             per_address: HashMap::new(),
@@ -76,11 +82,6 @@ impl Connections {
             return;
         };
         count(&self.counters.accepted, 1);
-        let probes = TcpKeepalive::new()
-            .with_time(Duration::from_secs(60))
-            .with_interval(Duration::from_secs(15))
-            .with_retries(4);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
         self.tasks.spawn_local(connection.run_accepted(stream));
     }
 
@@ -94,7 +95,7 @@ impl Connections {
                 None => return false,
             },
         };
-        let Some(open) = self.open.get_mut(&id) else { return false };
+        let Some(open) = self.open.get_mut(&id).filter(|open| open.remote == flow.remote) else { return false };
         match open.outgoing.try_send(Outgoing { bytes, on_failure }) {
             Ok(()) => {
                 count(&self.counters.stream_messages_sent, 1);

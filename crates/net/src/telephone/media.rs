@@ -95,7 +95,10 @@ async fn read(number: MediaSocket, socket: Rc<UdpSocket>, later: Later<Input>) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
     loop {
         // An error here is that of an earlier send (nobody is listening there yet), and is taken by being reported.
-        let Ok((count, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((count, from)) = socket.recv_from(&mut buffer).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
         if count <= DATAGRAM_BYTES_MAX {
             let bytes = Bytes::copy_from_slice(&buffer[..count]);
             if !later.answer(Input::Media { socket: number, from, bytes }).await {
