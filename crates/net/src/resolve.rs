@@ -72,8 +72,7 @@ impl Resolver {
 fn source_towards(remote: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
-    // Port 0 cannot be connected to; the routes do not depend on it.
-    socket.connect(SocketAddr::new(remote.ip(), remote.port().max(1))).ok()?;
+    socket.connect(remote).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 

@@ -339,6 +339,21 @@ fn a_stop_lets_connections_write_what_they_have() {
 }
 
 #[test]
+fn the_port_of_an_earlier_run_is_free_at_once() {
+    let stage = stage();
+    let address = stage.address(Transport::Tcp);
+    let mut peer = connect(&stage);
+    peer.write_all(MESSAGE).expect("written");
+    stage.packet();
+    drop(stage); // closes first, so that its end of the connection lingers
+    ends(&mut peer);
+    drop(peer);
+    let again =
+        Stage::new(ServeConfig { listen: ListenConfig { udp: vec![], tcp: vec![address] }, ..ServeConfig::default() });
+    assert_eq!(again.address(Transport::Tcp), address);
+}
+
+#[test]
 fn a_listening_port_in_use_is_an_error_that_says_by_what() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound");
