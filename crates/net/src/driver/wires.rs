@@ -36,6 +36,7 @@ pub(super) struct UdpWire {
 impl UdpWire {
     /// Reports what does not arrive as events.
     pub(super) fn new(socket: UdpBatch<ClientTransactionId>, events: mpsc::Sender<WireEvent>) -> io::Result<UdpWire> {
+        socket.keep_unreachable()?;
         let watch = Watch::new(&socket)?;
         let errors = watch.clone();
         tokio::task::spawn_local(async move {

@@ -76,10 +76,15 @@ impl<T> UdpBatch<T> {
         if address.ip().is_unspecified() {
             report_local_address(socket.as_fd(), address.is_ipv6())?;
         }
-        report_unreachable(socket.as_fd(), address.is_ipv6())?;
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(UdpBatch { socket, local, queue: VecDeque::new() })
+    }
+
+    /// Keeps ICMP errors about what was sent, for the driver that reads them. Without this they are nobody's business: an
+    /// unconnected socket of UDP does not notice them.
+    pub(crate) fn keep_unreachable(&self) -> io::Result<()> {
+        report_unreachable(self.socket.as_fd(), self.local.is_ipv6())
     }
 
     /// The address it is bound to: a wildcard, where it was bound to that.
