@@ -39,10 +39,14 @@ fn options(to: &str, from: &str, cseq: &str, more: &str) -> String {
 fn malformed_request(world: &World) -> Result<()> {
     let _exchange = world.start_exchange()?;
     let (exchange, stranger) = (world.exchange_ip(), world.scope.ip(2));
+    let good = options(&exchange, &stranger, "1 OPTIONS", "");
     let cases = [
-        (options(&exchange, &stranger, "one OPTIONS", ""), "CSeq"),
-        (options(&exchange, &stranger, "1 OPTIONS", "").replace("To: ", "X-To: "), "To"),
-        (options(&exchange, &stranger, "1 OPTIONS", "").replace("Length: 0", "Length: 99"), "Content-Length"),
+        (good.replace("CSeq: 1", "CSeq: one"), "CSeq"),
+        (good.replace("To: <", "To: \"x <"), "quotes"),
+        (good.replace("Length: 0", "Length: 99"), "Content-Length"),
+        (good.replace("Forwards: 70", "Forwards: 7x"), "Max-Forwards"),
+        (good.replace("OPTIONS sip", "OPTIONS  sip"), "request line"),
+        (good.replace("Max-Forwards", "Max Forwards"), "name"),
     ];
     for (request, named) in cases {
         let answer = raw::udp_exchange(&stranger, &exchange, request.as_bytes())?;
