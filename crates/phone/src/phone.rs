@@ -118,6 +118,12 @@ impl Phone {
         self.calls.is_empty() && self.agent.is_idle() && self.outputs.is_empty()
     }
 
+    /// What is remembered of calls and requests, in entries: 0 some time after everything is over.
+    pub fn entries_len(&self) -> usize {
+        let calls = self.calls.len() + self.by_agent.len() + self.by_socket.len() + self.opening.len();
+        calls + self.requests.len() + self.deadlines.len() + self.agent.entries_len()
+    }
+
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
         match Message::parse(bytes) {
             Ok(message) => self.layer.handle_packet(now, Packet { flow, message }),

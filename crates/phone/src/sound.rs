@@ -226,7 +226,6 @@ impl Phone {
             flowing.codec = audio.codec;
         }
         session.local = answer.description;
-        flowing.is_offer = false;
         Ok(session.local.clone())
     }
 

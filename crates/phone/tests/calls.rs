@@ -17,9 +17,15 @@ fn both_hear_each_other() {
         }
     });
     let call = w.dial("alice", "bob");
-    w.run(5000);
+    w.run(1500);
+    let entries = w.phone("alice").entries_len();
+    w.run(3500);
     w.command("alice", Command::Hangup { call });
+    assert_eq!(w.phone("alice").entries_len(), entries, "a BYE and its transaction, no socket and deadline");
+    let goodbye = |bytes: &[u8]| bytes.windows(2).any(|pair| pair == [0x81, 203]);
+    assert!(w.sound.iter().any(|(at, who, bytes)| (*at, *who) == (5000, "alice") && goodbye(bytes)), "RTCP BYE");
     w.run(1000);
+    assert_eq!(w.rtp_since("alice", 5001), 0, "silent as soon as the BYE is out");
     w.expect(
         "0    alice -> bob INVITE
          10   bob -> alice 180 INVITE
@@ -52,6 +58,8 @@ fn both_hear_each_other() {
         assert!(w.phone(name).is_idle());
         assert!(w.node(name).open.is_empty(), "{name} gave its socket back");
     }
+    w.run(60_000);
+    assert_eq!((w.phone("alice").entries_len(), w.phone("bob").entries_len()), (0, 0));
 }
 
 #[test]
@@ -302,6 +310,7 @@ fn whatever_the_network_does_the_call_ends_for_both() {
             assert!(w.phone(name).is_idle(), "seed {seed}: {name}");
             assert!(w.node(name).open.is_empty(), "seed {seed}: {name}");
             assert!(w.phone(name).poll_timeout().is_none(), "seed {seed}: {name}");
+            assert_eq!(w.phone(name).entries_len(), 0, "seed {seed}: {name}");
         }
         if alice.iter().any(|event| event.starts_with("heard")) {
             answered += 1;

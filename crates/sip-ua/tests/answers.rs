@@ -293,6 +293,8 @@ fn options_and_message() {
     assert_eq!(w.events("bob"), ["message sip:alice@example.org hello"]);
     w.lose("alice -> bob OPTIONS", 99);
     w.agent("alice", |now, layer, agent| agent.request(now, layer, plain(Method::Options, &uri, None)));
+    w.run(1000);
+    assert!(!w.agent("alice", |_, _, agent| agent.is_idle()), "an answer is awaited");
     w.run(40_000);
     assert_eq!(w.events("alice"), ["unanswered 408"]);
     assert!(w.agent("alice", |_, _, agent| agent.is_idle()));

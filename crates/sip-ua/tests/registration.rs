@@ -228,6 +228,11 @@ fn a_lost_connection_is_made_again_at_once() {
     w.run(1000);
     assert_eq!(seen.borrow().len(), 2);
     assert_eq!(w.events("alice"), ["registered 300", "registered 300"]);
+    // One REGISTER at a time, even then.
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 300));
+    w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
+    w.run(1000);
+    assert_eq!(seen.borrow().len(), 3);
 }
 
 #[test]
@@ -370,6 +375,7 @@ fn numbers_taken_by_challenges_are_not_used_again() {
     w.script("server", move |request, source| {
         log.borrow_mut().push((request.cseq().unwrap().number, false, expires_of(request)));
         let nonce = log.borrow().len();
+        assert!(request.fields(HeaderName::Authorization).count() <= 1, "the latest signature alone");
         let challenge = format!("Digest realm=\"r\", nonce=\"{nonce}\", stale=true, qop=\"auth\"");
         match nonce {
             1 | 2 => vec![Builder::reply(request, 401, source).header(HeaderName::WwwAuthenticate, challenge).finish()],

@@ -45,6 +45,8 @@ pub struct World {
     nodes: Vec<Node>,
     wire: BTreeMap<(Duration, u64), Parcel>,
     sent: u64,
+    /// Every packet of sound: when it was sent, in milliseconds, by whom, and its bytes.
+    pub sound: Vec<(u64, &'static str, Bytes)>,
     /// SIP alone: `ms from -> to what`.
     pub ladder: Vec<String>,
     pub sip: Vec<Message>,
@@ -69,6 +71,7 @@ impl World {
             nodes: Vec::new(),
             wire: BTreeMap::new(),
             sent: 0,
+            sound: Vec::new(),
             ladder: Vec::new(),
             sip: Vec::new(),
             lose: Vec::new(),
@@ -253,7 +256,10 @@ impl World {
             Output::SendMedia { socket, to, bytes } => {
                 assert!(node.open.contains(&socket), "sound from a socket that is not open");
                 let from = SocketAddr::new(node.at.ip(), 20_000 + u16::try_from(socket.0).unwrap());
-                self.carry(Parcel::Sound(from, to, bytes.into()));
+                let (bytes, name) = (Bytes::from(bytes), node.name);
+                let at = u64::try_from(now.mono.duration_since(self.start.mono).as_millis()).unwrap();
+                self.sound.push((at, name, bytes.clone()));
+                self.carry(Parcel::Sound(from, to, bytes));
             }
             Output::Ask(Ask::Resolve { ticket, transport, host, port }) => {
                 let remote = host.parse().ok().map(|ip| SocketAddr::new(ip, port.unwrap_or(5060)));
@@ -292,6 +298,16 @@ impl World {
         let wanted: Vec<String> = wanted.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(self.ladder, wanted, "\n{}", self.ladder.join("\n"));
         self.ladder.clear();
+    }
+
+    /// How many packets of RTP one has sent since that millisecond.
+    pub fn rtp_since(&self, name: &str, since: u64) -> usize {
+        let is_rtp = |bytes: &Bytes| bytes[1] & 0x7f < 64;
+        self.sound.iter().filter(|(at, who, bytes)| *at >= since && *who == name && is_rtp(bytes)).count()
+    }
+
+    pub fn ms(&self) -> u64 {
+        u64::try_from(self.now.mono.duration_since(self.start.mono).as_millis()).unwrap()
     }
 
     /// What one was told, in order; what was seen before is not seen again.
