@@ -6,6 +6,7 @@ use clap::Args;
 use phone::{AccountId, Answering, CallId, Command, Event};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 /// How long a registration lasts before it is made anew.
@@ -78,8 +79,9 @@ impl State {
                 }
             }
             Next::Event(Event::Answered { call, .. }) => {
-                if !self.hang_up_at.contains_key(&call) {
-                    self.hang_up_at.insert(call, Instant::now() + arguments.sound.duration.unwrap_or(NEVER));
+                // A later offer and answer within the call is no reason to begin anew.
+                if let Entry::Vacant(call_begins) = self.hang_up_at.entry(call) {
+                    call_begins.insert(Instant::now() + arguments.sound.duration.unwrap_or(NEVER));
                     if let Some(digits) = &arguments.sound.dtmf {
                         line.send(Command::SendDtmf { call, digits: digits.clone() });
                     }

@@ -122,7 +122,13 @@ fn cannot_listen(error: &ListenError) -> Failure {
 /// Says that the exchange is ready, where it is, and what to do with it.
 fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[(&str, String)]) {
     for (user, password) in created {
-        console.event(&json!({"event": "account", "user": user, "password": password}));
+        let event = json!({"event": "account", "user": user, "password": password});
+        if console.quiet && !console.json {
+            // Nobody could ever learn them otherwise.
+            console.tell(format!("{user} {password}"), || event);
+        } else {
+            console.event(&event);
+        }
     }
     console.say(in_words(console, config, exchange.addresses(), created));
     let text = |local: &LocalAddress| format!("{}:{}", local.transport.as_str().to_lowercase(), local.address);

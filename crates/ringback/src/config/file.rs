@@ -1,6 +1,6 @@
 use super::keys::{self, KEYS};
 use super::problem::{Problem, Source};
-use super::value::{Kind, Origin, Value};
+use super::value::{Entry, Kind, Origin, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl ConfigFile {
         std::mem::take(&mut self.problems)
     }
 
-    fn add_entries(&mut self, section: &str, entries: Vec<(String, Range<usize>, Value)>) {
+    fn add_entries(&mut self, section: &str, entries: Vec<Entry>) {
         for (name, span, value) in entries {
             let name = if section.is_empty() { name } else { format!("{section}.{name}") };
             self.add(&name, span, value);

@@ -68,11 +68,10 @@ pub(super) fn read(
             for (algorithm, key, text, secret) in given {
                 chance.fill(secret);
                 match text {
-                    Some((text, at)) => {
-                        if !store::unhex(text, secret) {
-                            let help = format!("{} hexadecimal digits: of {name}:{realm}:PASSWORD", 2 * secret.len());
-                            problems.push(at.problem(format!("`{key}` of user {name} is no such digest"), help));
-                        }
+                    Some((text, _)) if store::unhex(text, secret) => {}
+                    Some((_, at)) => {
+                        let help = format!("{} hexadecimal digits: of {name}:{realm}:PASSWORD", 2 * secret.len());
+                        problems.push(at.problem(format!("`{key}` of user {name} is no such digest"), help));
                     }
                     None if algorithms.contains(&algorithm) => problems.push(name_at.problem(
                         format!("user {name} has no {key}, and auth.algorithms has {}", algorithm.as_str()),

@@ -23,14 +23,17 @@ pub(crate) struct Value {
     pub(crate) origin: Origin,
 }
 
+/// A line of a table: its name, where that stands, and the value.
+pub(crate) type Entry = (String, Range<usize>, Value);
+
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Text(String),
     Number(i64),
     Switch(bool),
     List(Vec<Value>),
-    /// Name, where it stands, value; in the order of the text.
-    Table(Vec<(String, Range<usize>, Value)>),
+    /// In the order of the text.
+    Table(Vec<Entry>),
     /// What no setting is: a date, a fraction.
     Other(&'static str),
 }
@@ -156,7 +159,7 @@ impl Value {
     }
 
     /// The entries of a table.
-    pub(crate) fn table(&self, key: &str) -> Result<&[(String, Range<usize>, Value)], Problem> {
+    pub(crate) fn table(&self, key: &str) -> Result<&[Entry], Problem> {
         match &self.kind {
             Kind::Table(entries) => Ok(entries),
             _ => Err(self.wrong_kind(key, "a table")),
