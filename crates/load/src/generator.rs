@@ -266,7 +266,9 @@ impl Generator {
 
     fn leave(&mut self, now: Instant) {
         let (Phase::Leaving { until, next }, Some(phones)) = (&mut self.phase, &mut self.phones) else { return };
-        while *next < phones.bindings() && phones.in_progress() < REGISTERING_AT_ONCE {
+        // One after another where all of them change the same bindings.
+        let at_once = if self.config.users == 1 { 1 } else { REGISTERING_AT_ONCE };
+        while *next < phones.bindings() && phones.in_progress() < at_once {
             phones.unregister(now, &mut self.desk, *next);
             *next += 1;
         }
