@@ -1,6 +1,8 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
-use crate::commands::{answer, call, config, demo, inspect, load, message, options, reg, register, serve, user};
+use crate::commands::{
+    answer, call, completions, config, demo, inspect, load, message, options, reg, register, serve, user,
+};
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
 
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Load(load::Arguments),
     Config(config::Arguments),
+    Completions(completions::Arguments),
 }
 
 impl Arguments {

@@ -101,6 +101,7 @@ fn wrong_usage_is_2_and_help_begins_with_an_example() {
         "config check",
         "config show",
         "config schema",
+        "completions",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let (code, out, _) = scratch.run(&arguments, "");
@@ -175,4 +176,6 @@ fn users_are_added_shown_changed_and_removed() {
     let (code, _, said) = scratch.run(&["user", "add", "carl"], "");
     assert!(code == 2 && said.contains("left as it is"), "{said}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "[[user]]\nname = ");
+    let (code, _, said) = scratch.run(&["serve", "--set", "listen.udp=127.0.0.1:0", "--set", "listen.tcp=[]"], "");
+    assert!(code == 2 && said.contains("users.toml cannot be understood"), "{said}");
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod call;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod inspect;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Command::Message(arguments) => message::run(&arguments, console),
         Command::Options(arguments) => options::run(&arguments, console),
         Command::Load(arguments) => load::run(&arguments, console),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Config(arguments) => config::run(arguments, console),
         Command::Inspect(arguments) => inspect::run(&arguments, console),
     }

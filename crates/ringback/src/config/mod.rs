@@ -13,7 +13,7 @@ pub(crate) use file::ConfigFile;
 pub(crate) use problem::Problem;
 pub(crate) use value::{Kind, Origin, Value};
 
-use crate::exchange::is_host;
+use crate::exchange::{is_host, machine_names};
 use sip_auth::Algorithm;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,12 +111,14 @@ impl Reader<'_> {
             realm: self.take("auth.realm", realm),
             algorithms: self.take("auth.algorithms", algorithms),
         };
-        let users = self.users(&auth, chance);
+        let domains = self.take("domains", domains);
+        let ours = if domains.is_empty() { machine_names() } else { domains.clone() };
+        let users = self.users(&auth, &ours, chance);
         // Known and checked; used by nothing as long as there is no relay.
         self.take("media.ports", ports);
         Config {
             data: self.take("data", data),
-            domains: self.take("domains", domains),
+            domains,
             listen: Listen { udp, tcp, chosen },
             auth,
             registrar: self.registrar(),
@@ -156,10 +158,10 @@ impl Reader<'_> {
         registrar
     }
 
-    fn users(&mut self, auth: &Auth, chance: &mut engine::Rng) -> Vec<Account> {
+    fn users(&mut self, auth: &Auth, domains: &[String], chance: &mut engine::Rng) -> Vec<Account> {
         let mut users: Vec<Account> = Vec::new();
         for value in self.take("user", Value::list) {
-            match user::read(&value, &auth.realm, &auth.algorithms, chance) {
+            match user::read(&value, &auth.realm, domains, &auth.algorithms, chance) {
                 Ok(user) if users.iter().any(|other| other.name == user.name) => {
                     self.problems.push(value.problem(format!("user {} is there twice", user.name), "remove one"));
                 }

@@ -21,6 +21,10 @@ fn nothing_typed_is_good() {
     assert_eq!(config.data, Path::new("ringback-data"));
     assert_eq!(config.listen.udp, ["0.0.0.0:5060".parse().unwrap(), "[::]:5060".parse().unwrap()]);
     assert!(config.auth.required && config.record_route && config.domains.is_empty() && config.users.is_empty());
+    assert!(
+        read("[[user]]\nname = \"a\"\npassword = \"x\"\ndomain = \"localhost\"").is_ok(),
+        "one of the machine's names"
+    );
     assert!(!config.listen.chosen);
     assert_eq!((config.registrar.min_expires_s, config.registrar.max_expires_s), (60, 7200));
     assert_eq!((config.auth.realm.as_str(), config.registrar.default_expires_s), ("ringback", 3600));
@@ -52,6 +56,7 @@ fn everything_typed_arrives() {
         udp = []
         [[user]]
         name = "alice"
+        domain = "Example.org"
         password = "secret"
         [[user]]
         name = "bob"
@@ -124,7 +129,7 @@ fn wrong_values_show_their_line() {
             "2 | name",
             "has no ha1_md5, and auth.algorithms has MD5",
         ),
-        ("[[user]]\nname = \"a\"\npassword = \"x\"\ndomain = \"d\"", "4 | domain", "not there yet"),
+        ("[[user]]\nname = \"a\"\npassword = \"x\"\ndomain = \"d\"", "4 | domain", "not one of our domains"),
         ("user = [{name = \"a\", password = \"x\"}, {name = \"a\", password = \"y\"}]", "1 | user", "is there twice"),
     ] {
         let shown = wrong(text);

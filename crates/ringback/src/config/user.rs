@@ -4,10 +4,11 @@ use super::value::Value;
 use sip_auth::{Algorithm, Secrets};
 use store::{Account, valid_name};
 
-/// Reads one `[[user]]`; the secrets that it does not give are drawn with `chance`, so that nobody knows them.
+/// Reads one `[[user]]` of an exchange for these domains, all of which have the same accounts; the secrets that it does not give are drawn with `chance`, so that nobody knows them.
 pub(super) fn read(
     value: &Value,
     realm: &str,
+    domains: &[String],
     algorithms: &[Algorithm],
     chance: &mut engine::Rng,
 ) -> Result<Account, Vec<Problem>> {
@@ -28,10 +29,12 @@ pub(super) fn read(
         }
     }
     let [name, password, md5, sha256, domain] = texts;
-    if let Some((_, at)) = domain {
+    if let Some((domain, at)) = domain
+        && !domains.iter().any(|ours| ours.eq_ignore_ascii_case(&domain))
+    {
         problems.push(at.problem(
-            "accounts of one domain alone are not there yet",
-            "leave this out: all our domains are one, with the same accounts",
+            format!("{domain:?} is not one of our domains"),
+            "leave this out, or add it to domains: they all have the same accounts",
         ));
     }
     let Some((name, name_at)) = name else {
