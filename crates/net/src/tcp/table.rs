@@ -27,10 +27,11 @@ pub(crate) fn driver_of(connection: ConnectionId) -> usize {
     (connection.0 >> DRIVER_SHIFT) as usize
 }
 
-/// Where this run begins to count: at the time, so that it gives no number that an earlier run gave to another connection.
+/// Where this run begins to count: at the time in microseconds (less than one connection comes in each), so that it gives no number that
+/// an earlier run gave to another connection.
 fn first_number() -> u64 {
     let since_1970 = Now::read_clocks().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    ((since_1970.as_millis() as u64) << 7) & ((1 << DRIVER_SHIFT) - 1)
+    since_1970.as_micros() as u64 & ((1 << DRIVER_SHIFT) - 1)
 }
 
 /// The connections of one driver.
