@@ -91,6 +91,65 @@ fn a_200_without_its_ack_is_repeated_and_its_ack_too() {
 }
 
 #[test]
+fn repeated_invites_and_answers_get_what_their_firsts_got() {
+    let mut world = World::new(LoadConfig { total: 1, ..calls() }, |_| Verb::Pass);
+    while world.count("ACK") == 0 {
+        world.tick();
+    }
+    let sent = |world: &World, status| {
+        let mut of = world.messages.iter().filter(|m| (m.status(), m.method()) == (status, Method::Invite));
+        of.next().unwrap().bytes().clone()
+    };
+    let (invite, ok) = (sent(&world, 0), sent(&world, 200));
+    let said = |world: &mut World| {
+        let said = world.generator.take_outgoing().map(|out| Message::parse(out.bytes).unwrap());
+        said.map(|message| (message.status(), message.method())).collect::<Vec<_>>()
+    };
+    world.give(Side::Callers, ok.clone());
+    assert_eq!(said(&mut world), [(0, Method::Ack)], "a 2xx again, its ACK again");
+    world.give(Side::Callees, invite.clone());
+    assert_eq!(said(&mut world), [], "an INVITE that was delayed until after its ACK");
+    assert_eq!(world.run().unwrap().ok, 1);
+    world.give(Side::Callers, ok);
+    assert_eq!(said(&mut world), [(0, Method::Ack)], "the call is over, but the callee may not know that it was heard");
+    let mut world = World::new(LoadConfig { total: 1, ..calls() }, |message| match message.status() {
+        200 if message.method() == Method::Invite => Verb::Lose,
+        _ => Verb::Pass,
+    });
+    while world.count("200 INVITE") == 0 {
+        world.tick();
+    }
+    world.give(Side::Callees, invite);
+    assert_eq!(said(&mut world), [(200, Method::Invite)], "an INVITE again, its 200 again");
+}
+
+#[test]
+fn the_route_set_is_the_record_route_backwards_and_says_where_to_send() {
+    let target = "192.0.2.9:5060".parse().unwrap();
+    let mut wording = crate::wording::Wording::new("run".into(), "192.0.2.1:7001".parse().unwrap(), target);
+    let mut request = |record_route: &str, contact: &str| {
+        let answer = Message::parse(Bytes::from(format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:7001\r\n{record_route}Contact: {contact}\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n"
+        )))
+        .unwrap();
+        let bye = Message::parse(wording.bye(crate::identity::Identity::Call { index: 0, turn: 0 }, &answer)).unwrap();
+        let routes: Vec<String> = bye.values(HeaderName::Route).map(str::to_owned).collect();
+        (bye.request_uri().to_owned(), routes.join(" "), crate::wording::next_hop(&answer, target).to_string())
+    };
+    let (uri, routes, hop) = request(
+        "Record-Route: <sip:192.0.2.3;lr>, <sip:192.0.2.4:5070;lr>\r\nRecord-Route: <sip:192.0.2.5:5080;lr>\r\n",
+        "\"C\" <sip:c@192.0.2.6:5090;x=y>;q=1",
+    );
+    assert_eq!(uri, "sip:c@192.0.2.6:5090;x=y");
+    assert_eq!(routes, "<sip:192.0.2.5:5080;lr> <sip:192.0.2.4:5070;lr> <sip:192.0.2.3;lr>");
+    assert_eq!(hop, "192.0.2.5:5080");
+    assert_eq!(request("", "<sip:c@192.0.2.6>").2, "192.0.2.6:5060", "straight to the callee");
+    assert_eq!(request("Record-Route: <sip:p.example.org;lr>\r\n", "<sip:c@192.0.2.6>").2, "192.0.2.9:5060");
+    assert_eq!(request("", "<sip:c@[2001:db8::1]>").2, "192.0.2.9:5060", "not from our IPv4 socket");
+}
+
+#[test]
 fn a_refused_call_fails_and_its_refusal_is_acknowledged_in_the_same_transaction() {
     let refuse = |message: &Message| match message.method() {
         Method::Invite => Verb::Refuse(486),
@@ -187,6 +246,23 @@ fn a_phone_is_challenged_once_and_then_counts_its_nonces_uses() {
 }
 
 #[test]
+fn an_answer_that_comes_twice_counts_once() {
+    let mut world = World::new(registrations(), |_| Verb::Twice);
+    let report = world.run().unwrap();
+    assert_eq!((report.ok, report.failed, world.count("REGISTER")), (10, 0, 1 + 10 + 1));
+}
+
+#[test]
+fn registering_the_callees_beforehand_does_not_count() {
+    let mut lost = false;
+    let mut world =
+        World::new(calls(), move |_| if std::mem::replace(&mut lost, true) { Verb::Pass } else { Verb::Lose });
+    let report = world.run().unwrap();
+    assert_eq!((world.count("REGISTER"), report.retransmissions), (4, 0));
+    assert_eq!(report.sent, 60 + 1, "six for each call, and the binding's removal");
+}
+
+#[test]
 fn a_stale_nonce_costs_one_more_message_and_no_failure() {
     // The exchange's nonces live for 30 s.
     let mut world = World::new(LoadConfig { rate: 0.25, total: 20, ..registrations() }, |_| Verb::Pass);
@@ -205,7 +281,7 @@ fn many_users_register_in_turns_and_one_user_with_at_most_ten_contacts() {
     };
     let mut world = World::new(LoadConfig { users: 7, total: 21, ..registrations() }, |_| Verb::Pass);
     assert_eq!((world.run().unwrap().ok, contacts(&world)), (21, 7));
-    assert_eq!(world.count("REGISTER"), 21 + 7 + 7);
+    assert_eq!((world.count("REGISTER"), world.removals_at_once), (21 + 7 + 7, 7));
     // Half of the answers are lost, so that many are in progress at a time.
     let mut nth = 0;
     let mut world = World::new(LoadConfig { total: 300, rate: 3000.0, ..registrations() }, move |_| {
@@ -213,6 +289,7 @@ fn many_users_register_in_turns_and_one_user_with_at_most_ten_contacts() {
         if nth % 2 == 0 { Verb::Pass } else { Verb::Lose }
     });
     assert_eq!((world.run().unwrap().ok, contacts(&world)), (300, 10));
+    assert_eq!(world.removals_at_once, 1, "one after another where they change the same bindings");
 }
 
 #[test]

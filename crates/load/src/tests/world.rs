@@ -15,11 +15,13 @@ pub(super) const EXCHANGE: &str = "127.0.0.1:5060";
 const CALLERS: &str = "127.0.0.1:7001";
 const CALLEES: &str = "127.0.0.1:7002";
 
-/// What the exchange does with a datagram: its side, its first line and how often it has seen such a one (0 first) are given.
+/// What the exchange does with a datagram.
 type Rule = Box<dyn FnMut(&Message) -> Verb>;
 
 pub(super) enum Verb {
     Pass,
+    /// .. and whatever it says itself, it says twice.
+    Twice,
     Lose,
     Refuse(u16),
 }
@@ -29,11 +31,13 @@ pub(super) struct World {
     config: LoadConfig,
     pub(super) now: Now,
     exchange: Authenticator,
-    /// The password's secrets, by realm's user.
+    /// Everybody's.
     password: &'static str,
     rule: Rule,
     /// How many datagrams of each kind the exchange has got: `INVITE`, `200 BYE` and so on.
     pub(super) seen: BTreeMap<String, usize>,
+    /// Bindings removed in one tick, at most.
+    pub(super) removals_at_once: usize,
     /// Every message that the exchange has got.
     pub(super) messages: Vec<Message>,
 }
@@ -70,6 +74,7 @@ impl World {
             password: "pw",
             rule: Box::new(rule),
             seen: BTreeMap::new(),
+            removals_at_once: 0,
             messages: Vec::new(),
         }
     }
@@ -101,6 +106,8 @@ impl World {
         self.generator.handle_timeout(self.now.mono);
         let outgoing: Vec<Outgoing> = self.generator.take_outgoing().collect();
         self.now = self.now + Duration::from_millis(1);
+        let removals = |out: &&Outgoing| out.bytes.windows(10).any(|text| text == b";expires=0");
+        self.removals_at_once = self.removals_at_once.max(outgoing.iter().filter(removals).count());
         for Outgoing { side, to, bytes } in outgoing {
             assert_eq!(to, EXCHANGE.parse().unwrap(), "everything goes through the exchange");
             let message = Message::parse(bytes).unwrap();
@@ -115,11 +122,21 @@ impl World {
         };
         *self.seen.entry(kind).or_default() += 1;
         self.messages.push(message.clone());
+        let tags = message.header(HeaderName::To).map_or(0, |to| to.matches(";tag=").count());
+        assert!(message.is_request() || tags == 1, "{tags} tags in a response");
         let source: SocketAddr = if side == Side::Callers { CALLERS } else { CALLEES }.parse().unwrap();
         match (self.rule)(message) {
             Verb::Lose => {}
             Verb::Refuse(status) => self.give(side, Builder::reply(message, status, source).to_tag("x").finish()),
-            Verb::Pass if message.method() == Method::Register => self.register(message, source),
+            Verb::Twice => {
+                let reply = self.register(message, source);
+                self.give(side, reply.clone());
+                self.give(side, reply);
+            }
+            Verb::Pass if message.method() == Method::Register => {
+                let reply = self.register(message, source);
+                self.give(side, reply);
+            }
             Verb::Pass if message.is_request() => {
                 let via = format!("SIP/2.0/UDP {EXCHANGE};branch=z9hG4bKx{}", self.messages.len());
                 let mut edit = Edit::new(message).prepend(HeaderName::Via, via);
@@ -140,7 +157,7 @@ impl World {
         }
     }
 
-    fn register(&mut self, message: &Message, source: SocketAddr) {
+    fn register(&mut self, message: &Message, source: SocketAddr) -> Bytes {
         let verdict = self.exchange.examine(self.now, message, Kind::Www);
         let stale = matches!(verdict, Verdict::Stale);
         let status = match verdict {
@@ -156,7 +173,7 @@ impl World {
                 reply = reply.header(HeaderName::WwwAuthenticate, value);
             }
         }
-        self.give(Side::Callees, reply.finish());
+        reply.finish()
     }
 
     /// The generator gets a datagram of the exchange's.
