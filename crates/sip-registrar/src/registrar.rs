@@ -96,6 +96,11 @@ pub enum Answer {
 pub struct Registrar {
     config: Config,
     pending: Table<u64, Pending>,
+    /// Address-of-records whose bindings a request is at work on, and those that wait for it to be done: two at once would
+    /// only make each other start anew.
+    queues: Table<AddressOfRecord, VecDeque<Request>>,
+    /// Requests in all queues.
+    queued: usize,
     last_ticket: u64,
     outputs: VecDeque<Output>,
     /// The Date of the last answer, and the second it was made for.
@@ -122,6 +127,8 @@ impl Registrar {
         Registrar {
             config,
             pending: Table::with_hasher(TableKey::new(&mut rng)),
+            queues: Table::with_hasher(TableKey::new(&mut rng)),
+            queued: 0,
             last_ticket: 0,
             outputs: VecDeque::new(),
             date: (0, rfc1123(0)),
@@ -134,10 +141,16 @@ impl Registrar {
             Ok(wish) => wish,
             Err(refused) => return self.refuse(id, &refused),
         };
-        if self.pending.len() >= REQUESTS_PENDING_MAX {
+        if self.pending.len() + self.queued >= REQUESTS_PENDING_MAX {
             return self.refuse(id, &Refused::Full);
         }
-        self.fetch(Request { id, aor, wish, attempts: 0 });
+        let request = Request { id, aor, wish, attempts: 0 };
+        if let Some(queue) = self.queues.get_mut(&request.aor) {
+            self.queued += 1;
+            return queue.push_back(request);
+        }
+        self.queues.insert(request.aor.clone(), VecDeque::new());
+        self.fetch(request);
     }
 
     /// Takes an answer of the location service. One to no question of ours is ignored.
@@ -167,8 +180,8 @@ impl Registrar {
 
     fn decide(&mut self, now: Now, request: Request, snapshot: Snapshot) {
         match decide(&request.wish, &snapshot.bindings) {
-            Err(refused) => self.refuse(request.id, &refused),
-            Ok(None) => self.accept(now, &request, &snapshot.bindings),
+            Err(refused) => self.finish_with(request, &refused),
+            Ok(None) => self.accept(now, request, &snapshot.bindings),
             Ok(Some(bindings)) => {
                 let bindings: Arc<[Binding]> = bindings.into();
                 let ticket = self.next_ticket();
@@ -181,14 +194,14 @@ impl Registrar {
 
     fn finish(&mut self, now: Now, mut request: Request, bindings: &[Binding], outcome: Outcome) {
         match outcome {
-            Outcome::Committed => self.accept(now, &request, bindings),
+            Outcome::Committed => self.accept(now, request, bindings),
             Outcome::Stale if request.attempts + 1 < COMMIT_ATTEMPTS_MAX => {
                 request.attempts += 1;
                 self.fetch(request);
             }
-            Outcome::Stale => self.refuse(request.id, &Refused::Contended),
-            Outcome::Full => self.refuse(request.id, &Refused::Full),
-            Outcome::Failed => self.refuse(request.id, &Refused::StoreFailed),
+            Outcome::Stale => self.finish_with(request, &Refused::Contended),
+            Outcome::Full => self.finish_with(request, &Refused::Full),
+            Outcome::Failed => self.finish_with(request, &Refused::StoreFailed),
         }
     }
 
@@ -200,7 +213,7 @@ impl Registrar {
     }
 
     /// RFC 3261 section 10.3 step 8: all bindings there are, and the time.
-    fn accept(&mut self, now: Now, request: &Request, bindings: &[Binding]) {
+    fn accept(&mut self, now: Now, request: Request, bindings: &[Binding]) {
         let mut fields = Vec::with_capacity(bindings.len() + 2);
         fields.extend(bindings.iter().map(|binding| (HeaderName::Contact, contact_value(binding, now))));
         if let Wish::Update(updates) = &request.wish
@@ -214,6 +227,25 @@ impl Registrar {
         }
         fields.push((HeaderName::Date, self.date.1.clone()));
         self.outputs.push_back(Output::Reply { id: request.id, status: 200, reason: "OK", fields });
+        self.next_in_queue(&request.aor);
+    }
+
+    fn finish_with(&mut self, request: Request, refused: &Refused) {
+        self.refuse(request.id, refused);
+        self.next_in_queue(&request.aor);
+    }
+
+    /// The request at work on these bindings is done.
+    fn next_in_queue(&mut self, aor: &AddressOfRecord) {
+        match self.queues.get_mut(aor).and_then(VecDeque::pop_front) {
+            Some(request) => {
+                self.queued -= 1;
+                self.fetch(request);
+            }
+            None => {
+                self.queues.remove(aor);
+            }
+        }
     }
 
     fn refuse(&mut self, id: u64, refused: &Refused) {

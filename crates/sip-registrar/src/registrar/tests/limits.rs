@@ -53,7 +53,8 @@ fn so_many_requests_wait_for_the_store() {
     }
     let outputs: Vec<Output> = std::iter::from_fn(|| world.registrar.poll_output()).collect();
     let refused: Vec<_> = outputs.iter().filter(|output| matches!(output, Output::Reply { status: 503, .. })).collect();
-    assert_eq!((refused.len(), world.registrar.pending.len()), (1, REQUESTS_PENDING_MAX));
+    let registrar = &world.registrar;
+    assert_eq!((refused.len(), registrar.pending.len() + registrar.queued), (1, REQUESTS_PENDING_MAX));
     assert!(matches!(refused[0], Output::Reply { id, .. } if *id == REQUESTS_PENDING_MAX as u64));
 }
 
@@ -78,4 +79,16 @@ fn a_request_that_always_comes_second_gives_up() {
     }
     assert_eq!(commits, COMMIT_ATTEMPTS_MAX);
     assert!(world.registrar.pending.is_empty());
+}
+
+#[test]
+fn a_batch_for_one_user_is_decided_in_order_without_contention() {
+    let mut world = World::new();
+    for id in 1..=100 {
+        let line = request(&format!("a#{id} <sip:{}@h>", id % 3));
+        world.registrar.handle_register(world.now, id, aor(), &line, flow());
+    }
+    let replies = world.settle();
+    assert!(replies.iter().map(|(id, status, _)| (*id, *status)).eq((1..=100).map(|id| (id, 200))), "{replies:?}");
+    assert!(world.registrar.queues.is_empty() && world.registrar.queued == 0);
 }
