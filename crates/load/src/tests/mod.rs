@@ -7,7 +7,7 @@ mod world;
 use crate::generator::Side;
 use crate::{Account, LoadConfig, LoadError, Scenario};
 use bytes::Bytes;
-use sip_message::{HeaderName, Message, Method};
+use sip_message::{Builder, HeaderName, Message, Method};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use world::{Verb, World, calls};
@@ -198,6 +198,20 @@ fn no_more_are_in_progress_than_allowed_and_none_is_made_up_for() {
     }
     assert_eq!(most, 2);
     assert!((15.0..30.0).contains(&world.run().unwrap().rate_achieved), "two at a time, 0.1 s each");
+}
+
+#[test]
+fn calls_that_could_not_be_begun_in_time_do_not_come_in_a_burst() {
+    let quiet = |message: &Message| if message.method() == Method::Invite { Verb::Lose } else { Verb::Pass };
+    let mut world = World::new(LoadConfig { concurrent: Some(5), total: 100, ..calls() }, quiet);
+    (0..300).for_each(|_| world.tick());
+    let invites = world.messages.iter().filter(|message| message.method() == Method::Invite);
+    let source = world::EXCHANGE.parse().unwrap();
+    let refusals: Vec<Bytes> = invites.map(|invite| Builder::reply(invite, 486, source).to_tag("x").finish()).collect();
+    refusals.into_iter().for_each(|refusal| world.give(Side::Callers, refusal));
+    assert_eq!((world.generator.tally().begun, world.generator.tally().in_progress()), (5, 0));
+    (0..10).for_each(|_| world.tick());
+    assert!(world.generator.tally().begun <= 5 + 2, "100 a second");
 }
 
 #[test]
