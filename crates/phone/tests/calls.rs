@@ -23,7 +23,7 @@ fn both_hear_each_other() {
     w.command("alice", Command::Hangup { call });
     assert_eq!(w.phone("alice").entries_len(), entries, "a BYE and its transaction, no socket and deadline");
     let goodbye = |bytes: &[u8]| bytes.windows(2).any(|pair| pair == [0x81, 203]);
-    assert!(w.sound.iter().any(|(at, who, bytes)| (*at, *who) == (5000, "alice") && goodbye(bytes)), "RTCP BYE");
+    assert!(w.sound.iter().any(|(at, who, _, bytes)| (*at, *who) == (5000, "alice") && goodbye(bytes)), "RTCP BYE");
     w.run(1000);
     assert_eq!(w.rtp_since("alice", 5001), 0, "silent as soon as the BYE is out");
     w.expect(

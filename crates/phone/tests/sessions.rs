@@ -15,6 +15,8 @@ use world::{World, answers};
 
 const AUDIO: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 20002 RTP/AVP 8\r\n";
+const ELSEWHERE: &str =
+    "v=0\r\no=- 2 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 30002 RTP/AVP 8\r\n";
 const VIDEO: &str =
     "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=video 20002 RTP/AVP 31\r\n";
 const NOTHING: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n";
@@ -204,8 +206,9 @@ fn sound_before_the_answer() {
     let mut w = called(&[(183, "a", AUDIO), (183, "a", AUDIO), (200, "a", AUDIO)]);
     assert_eq!(w.told("alice"), ["ringing 183", "early media", "ringing 183", "answered Some(Pcma)"]);
     // From another phone than the one that answers.
-    let mut w = called(&[(183, "a", AUDIO), (200, "b", AUDIO)]);
+    let mut w = called(&[(183, "a", AUDIO), (200, "b", ELSEWHERE)]);
     assert_eq!(w.told("alice"), ["ringing 183", "early media", "answered Some(Pcma)"]);
+    assert_eq!(w.sound.last().unwrap().2.port(), 30_002, "the one that answered is talked to");
     let mut w = called(&[(183, "a", VIDEO), (183, "a", "text"), (200, "a", AUDIO)]);
     assert_eq!(w.told("alice"), ["ringing 183", "ringing 183", "answered Some(Pcma)"]);
 }

@@ -45,8 +45,8 @@ pub struct World {
     nodes: Vec<Node>,
     wire: BTreeMap<(Duration, u64), Parcel>,
     sent: u64,
-    /// Every packet of sound: when it was sent, in milliseconds, by whom, and its bytes.
-    pub sound: Vec<(u64, &'static str, Bytes)>,
+    /// Every packet of sound: when it was sent, in milliseconds, by whom, where to, and its bytes.
+    pub sound: Vec<(u64, &'static str, SocketAddr, Bytes)>,
     /// SIP alone: `ms from -> to what`.
     pub ladder: Vec<String>,
     pub sip: Vec<Message>,
@@ -258,7 +258,7 @@ impl World {
                 let from = SocketAddr::new(node.at.ip(), 20_000 + u16::try_from(socket.0).unwrap());
                 let (bytes, name) = (Bytes::from(bytes), node.name);
                 let at = u64::try_from(now.mono.duration_since(self.start.mono).as_millis()).unwrap();
-                self.sound.push((at, name, bytes.clone()));
+                self.sound.push((at, name, to, bytes.clone()));
                 self.carry(Parcel::Sound(from, to, bytes));
             }
             Output::Ask(Ask::Resolve { ticket, transport, host, port }) => {
@@ -303,7 +303,7 @@ impl World {
     /// How many packets of RTP one has sent since that millisecond.
     pub fn rtp_since(&self, name: &str, since: u64) -> usize {
         let is_rtp = |bytes: &Bytes| bytes[1] & 0x7f < 64;
-        self.sound.iter().filter(|(at, who, bytes)| *at >= since && *who == name && is_rtp(bytes)).count()
+        self.sound.iter().filter(|(at, who, _, bytes)| *at >= since && *who == name && is_rtp(bytes)).count()
     }
 
     pub fn ms(&self) -> u64 {

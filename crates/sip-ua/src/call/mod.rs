@@ -144,16 +144,8 @@ impl UserAgent {
     pub(crate) fn remove_call(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
         self.by_tag.remove(&call.local_tag);
-        match &call.state {
-            State::Incoming(incoming) => {
-                self.by_invite.remove(&incoming.server);
-            }
-            State::Established(session) | State::Leaving { session, .. } => {
-                if let Some(server) = session.offered {
-                    self.by_invite.remove(&server);
-                }
-            }
-            State::Locating { .. } | State::Located { .. } | State::Inviting { .. } | State::Cancelling => {}
+        if let State::Incoming(incoming) = &call.state {
+            self.by_invite.remove(&incoming.server);
         }
         Some(call)
     }
