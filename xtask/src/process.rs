@@ -177,10 +177,13 @@ impl Process {
         shell_kill(&format!("-{signal} {}", self.child.id()));
     }
 
-    /// Ends the whole group at once, with no chance to tidy up.
+    /// Ends the whole group at once, with no chance to tidy up, and returns when its ports are free again.
     pub(crate) fn kill(&mut self) {
-        signal_group(self.child.id(), "KILL");
+        let group = self.child.id();
+        signal_group(group, "KILL");
         let _ = self.child.wait();
+        let gone = || Ok(crate::usage::members(group).is_ok_and(|members| members.is_empty()));
+        let _ = eventually("the end of a process group", Duration::from_secs(5), gone);
     }
 }
 

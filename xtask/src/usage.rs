@@ -9,7 +9,7 @@ use crate::process::Process;
 /// User and system time so far of all processes in the server's group, in microseconds.
 pub(crate) fn cpu_us(server: &Process) -> Result<u64> {
     let mut ticks = 0;
-    for process in processes(server)? {
+    for process in members(server.group())? {
         ticks += process.ticks;
     }
     // Linux reports in hundredths of a second whatever the kernel's own clock (USER_HZ).
@@ -19,7 +19,7 @@ pub(crate) fn cpu_us(server: &Process) -> Result<u64> {
 /// Memory of all processes in the server's group; shared pages are divided among those that share them.
 pub(crate) fn memory_kb(server: &Process) -> Result<u64> {
     let mut total = 0;
-    for process in processes(server)? {
+    for process in members(server.group())? {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id)).unwrap_or_default();
         let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
         total += line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
@@ -27,13 +27,15 @@ pub(crate) fn memory_kb(server: &Process) -> Result<u64> {
     Ok(total)
 }
 
-struct Listed {
+/// One process of a group.
+pub(crate) struct Member {
     id: u32,
     ticks: u64,
 }
 
-/// Every process of the group, from /proc/ID/stat (proc(5): after the name in brackets, state is field 3, the group 5, utime 14, stime 15).
-fn processes(server: &Process) -> Result<Vec<Listed>> {
+/// Every process of the group that still runs, from /proc/ID/stat (proc(5): after the name in brackets, the state is field 3, the
+/// group 5, utime 14, stime 15).
+pub(crate) fn members(group: u32) -> Result<Vec<Member>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -41,8 +43,9 @@ fn processes(server: &Process) -> Result<Vec<Listed>> {
         let Some((_, rest)) = stat.rsplit_once(')') else { continue };
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        if field(5) == u64::from(server.group()) {
-            found.push(Listed { id, ticks: field(14) + field(15) });
+        let dead = matches!(fields.first(), Some(&("Z" | "X")));
+        if field(5) == u64::from(group) && !dead {
+            found.push(Member { id, ticks: field(14) + field(15) });
         }
     }
     Ok(found)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::{Bench, LOAD_CORE, Rival, Work};
-use crate::peers::{PASSWORD, USERS, ringback};
+use super::{Bench, LOAD_CORE, Rival, USER, Work};
+use crate::peers::{PASSWORD, ringback};
 use crate::process::tail;
 use crate::usage::{cpu_us, memory_kb};
 
@@ -75,7 +75,7 @@ impl Bench {
         let mut command = std::process::Command::new("taskset");
         command.args(["-c", &LOAD_CORE.to_string()]).arg(ringback::binary()?);
         command.args(["load", &format!("{ip}:5060"), "--json", "--scenario", work.scenario()]);
-        command.args(["--as", &format!("{}:{PASSWORD}@{ip}", USERS[0])]);
+        command.args(["--as", &format!("{USER}:{PASSWORD}@{ip}"), "--users", &work.users().to_string()]);
         command.args(["-r", &rate.to_string(), "-m", &total.to_string(), "-d", &HOLD_MS.to_string()]);
         let (code, process) = self.scope.run("load", &command, time * 3 + Duration::from_secs(60))?;
         // 1: some calls failed, which the figures show.

@@ -22,6 +22,12 @@ const RATES: [u32; 3] = [500, 1000, 2000];
 /// Worker processes that Kamailio is tried with; the best is used.
 const KAMAILIO_CHILDREN: [u32; 3] = [1, 2, 4];
 
+/// Accounts are USER0, USER1 and so on.
+const USER: &str = "user";
+/// How many are called in turns, and how many register in turns (so many that none has two registrations in progress).
+const CALL_USERS: u32 = 20;
+const REGISTER_USERS: u32 = 200;
+
 /// Who is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rival {
@@ -44,6 +50,13 @@ impl Work {
             Self::Register => "register",
         }
     }
+
+    fn users(self) -> u32 {
+        match self {
+            Self::Call => CALL_USERS,
+            Self::Register => REGISTER_USERS,
+        }
+    }
 }
 
 /// How long things take: `--quick` to see that it works, else to believe it.
@@ -58,13 +71,14 @@ pub(crate) struct Plan {
 const FULL: Plan = Plan { rounds: 5, measure: Duration::from_secs(5), probe: Duration::from_secs(4), searches: 3 };
 const QUICK: Plan = Plan { rounds: 1, measure: Duration::from_secs(2), probe: Duration::from_secs(2), searches: 1 };
 
-/// The command: `[--quick]`.
+/// The command: `[--quick] [--no-build]`; the latter takes the release binary as it is.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let mut quick = false;
+    let (mut quick, mut build) = (false, true);
     for argument in arguments {
         match argument.as_str() {
             "--quick" => quick = true,
-            other => bail!("bench takes --quick, not {other:?}"),
+            "--no-build" => build = false,
+            other => bail!("bench takes --quick and --no-build, not {other:?}"),
         }
     }
     let plan = if quick { QUICK } else { FULL };
@@ -76,7 +90,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         eprintln!("the rival is missing: apt-get install kamailio");
         return Ok(ExitCode::from(2));
     }
-    cargo::build_release()?;
+    if build {
+        cargo::build_release()?;
+    }
     let bench = Bench { plan, scope: Scope::new(cargo::output_dir()?.join("bench"), 0)? };
     let kamailio = bench.best_kamailio()?;
     let mut results = report::Results::new(kamailio, quick);
@@ -85,7 +101,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             for rate in RATES {
                 for rival in [kamailio, Rival::Ringback] {
                     let cost = bench.cost(rival, work, rate)?;
-                    println!("round {}: {} {work:?} {rate}/s: {cost}", round + 1, rival.name(), work = work.scenario());
+                    println!("round {}: {} {} {rate}/s: {cost}", round + 1, rival.name(), work.scenario());
                     results.add_cost(rival, work, rate, cost);
                 }
             }
@@ -131,7 +147,9 @@ impl Bench {
                 if data.exists() {
                     std::fs::remove_dir_all(data)?;
                 }
-                ringback::serve(&self.scope, &ip, Some(SERVER_CORE))
+                let users = (0..REGISTER_USERS).map(|number| format!("{USER}{number}"));
+                let configuration = ringback::configuration_with(&self.scope, &ip, users);
+                ringback::serve(&self.scope, &configuration, Some(SERVER_CORE))
             }
         }
     }

@@ -61,7 +61,9 @@ impl World {
     /// Starts the exchange under test.
     fn start_exchange(&self) -> Result<Process> {
         match self.exchange {
-            Exchange::Ringback => ringback::serve(&self.scope, &self.exchange_ip(), None),
+            Exchange::Ringback => {
+                ringback::serve(&self.scope, &ringback::configuration(&self.scope, &self.exchange_ip()), None)
+            }
             Exchange::Kamailio => {
                 kamailio::start(&self.scope, &self.exchange_ip(), &kamailio::Setup { children: 2, core: None })
             }
@@ -75,9 +77,10 @@ pub(crate) struct Tally {
     pub(crate) failed: Vec<&'static str>,
 }
 
-/// The command: `[NAME..] [--list] [--against kamailio]`.
+/// The command: `[NAME..] [--list] [--against kamailio] [--no-build]`.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let mut exchange = Exchange::Ringback;
+    let mut build = true;
     let mut names = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -86,6 +89,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
                 scenarios().iter().for_each(|scenario| println!("{}", scenario.name));
                 return Ok(ExitCode::SUCCESS);
             }
+            "--no-build" => build = false,
             "--against" => match rest.next().map(String::as_str) {
                 Some("kamailio") => exchange = Exchange::Kamailio,
                 Some("ringback") => exchange = Exchange::Ringback,
@@ -100,7 +104,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         eprintln!("missing: apt-get install {}", missing.join(" "));
         return Ok(ExitCode::from(2));
     }
-    if exchange == Exchange::Ringback {
+    if build && exchange == Exchange::Ringback {
         cargo::build_release()?;
     }
     let tally = run_all(exchange, &names)?;

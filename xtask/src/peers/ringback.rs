@@ -1,5 +1,6 @@
 //! Ringback itself, as any other program: its release binary, through the promised command line only.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -26,20 +27,25 @@ pub(crate) fn command(arguments: &[&str]) -> Result<Command> {
 
 /// The configuration of an exchange on `ip`:5060, UDP and TCP, with the accounts of these tests.
 pub(crate) fn configuration(scope: &Scope, ip: &str) -> String {
+    configuration_with(scope, ip, USERS)
+}
+
+/// The same with these accounts.
+pub(crate) fn configuration_with(scope: &Scope, ip: &str, users: impl IntoIterator<Item = impl Display>) -> String {
     let data = scope.dir().join("data");
     let mut text = format!(
         "data = \"{}\"\ndomains = [\"{ip}\"]\n\n[listen]\nudp = [\"{ip}:5060\"]\ntcp = [\"{ip}:5060\"]\n",
         data.display()
     );
-    for user in USERS {
+    for user in users {
         text += &format!("\n[[user]]\nname = \"{user}\"\npassword = \"{PASSWORD}\"\n");
     }
     text
 }
 
-/// Starts the exchange on `ip`; returns when it says `ready`.
-pub(crate) fn serve(scope: &Scope, ip: &str, core: Option<u32>) -> Result<Process> {
-    let file = scope.write("ringback.toml", configuration(scope, ip))?;
+/// Starts an exchange with this configuration, on any core or on one; returns when it says `ready`.
+pub(crate) fn serve(scope: &Scope, configuration: &str, core: Option<u32>) -> Result<Process> {
+    let file = scope.write("ringback.toml", configuration)?;
     let mut command = match core {
         Some(core) => {
             let mut pinned = Command::new("taskset");
