@@ -195,7 +195,7 @@ impl Proxy {
         let status = packet.message.status();
         let Some(branch) = context.branch(client) else { return };
         match status {
-            0..=100 => branch.expires = now.mono + TIMER_C,
+            0..=100 => {} // it only says that the next hop is there (item 2)
             101..=199 => {
                 branch.expires = now.mono + TIMER_C;
                 if context.answered.is_none()
@@ -206,7 +206,6 @@ impl Proxy {
             }
             200..=299 => {
                 branch.pending = false;
-                branch.alternatives = None;
                 context.settled = true;
                 context.accepted |= context.invite;
                 if (context.answered.is_none() || context.accepted)
@@ -252,9 +251,6 @@ impl Proxy {
     /// parent's to answer.
     pub fn handle_cancel(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
-        if context.answered.is_some() {
-            return;
-        }
         context.settled = true;
         context.best.add(Candidate { status: 487, message: None });
         self.proceed(now, layer, id);
@@ -283,7 +279,7 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         if context.settled {
             context.waiting.clear();
-            for branch in context.branches.iter().filter(|branch| branch.pending && context.invite) {
+            for branch in &context.branches {
                 layer.cancel_client(now, branch.id);
             }
         }
@@ -305,7 +301,6 @@ impl Proxy {
             return;
         }
         if context.answered.is_none() {
-            context.answered = Some(now.mono);
             self.answer(now, layer, id);
         }
         // The 2xx to an INVITE may come again; anything else is over once it is answered.
@@ -360,7 +355,7 @@ impl Proxy {
     fn fail_branch(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId, status: u16) {
         let Some(id) = self.forwarded.get(&client).copied() else { return };
         let Some(context) = self.contexts.get_mut(&id) else { return };
-        let Some(branch) = context.branch(client).filter(|branch| branch.pending) else { return };
+        let Some(branch) = context.branch(client) else { return };
         branch.pending = false;
         context.best.add(Candidate { status, message: None });
         self.proceed(now, layer, id);

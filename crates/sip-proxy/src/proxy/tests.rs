@@ -164,3 +164,44 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     bench.run_out();
     bench.assert_empty();
 }
+
+#[test]
+fn a_refusal_of_the_parents_goes_back() {
+    let mut bench = Bench::new(10);
+    let id = bench.request("MESSAGE", "sip:b@b");
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Err(404));
+    assert_eq!(bench.sent().1, [404]);
+}
+
+#[test]
+fn only_a_call_needs_to_be_looked_at_again() {
+    let mut bench = Bench::new(10);
+    let id = bench.request("MESSAGE", "sip:b@b");
+    bench.targets(id, 1);
+    assert_eq!(bench.proxy.poll_timeout(), None);
+    bench.sent();
+    bench.request("INVITE", "sip:b@b");
+    assert_eq!(bench.proxy.poll_timeout(), Some(bench.now.mono + LOOK_EVERY));
+}
+
+#[test]
+fn a_flow_that_failed_is_forgotten() {
+    let mut bench = Bench::new(10);
+    bench.request("INVITE", "sip:b@b");
+    let Some(Ask::Targets { id }) = bench.proxy.poll_output() else { panic!("where to?") };
+    let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Ok(vec![target]));
+    let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };
+    bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1), flow(2)]);
+    let Some(Output::Send { transaction: Some(first), .. }) = bench.layer.poll_output() else { panic!("sent") };
+    bench.layer.handle_send_failed(bench.now, first);
+    let Some(Output::Event(Event::SendFailed { id })) = bench.layer.poll_output() else { panic!("told") };
+    bench.proxy.handle_send_failed(bench.now, &mut bench.layer, id);
+    let (requests, _) = bench.sent();
+    assert_eq!(requests.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [flow(2)]);
+    assert_eq!(bench.proxy.forwarded.len(), 1);
+    bench.respond(&requests[0], 200);
+    bench.sent();
+    bench.run_out();
+    bench.assert_empty();
+}
