@@ -325,3 +325,20 @@ fn users_by_number_and_by_any_of_our_names() {
          exchange -> stranger  200",
     );
 }
+
+#[test]
+fn a_200_may_be_repeated_for_32_s_however_long_it_rang() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    180
+         exchange -> alice  180
+         +20s bob -> exchange  200
+         exchange -> alice  200
+         +31s bob -> exchange  200 again
+         exchange -> alice  200
+         alice -> exchange  ACK
+         exchange -> bob    ACK",
+    );
+}

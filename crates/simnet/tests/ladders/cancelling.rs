@@ -200,3 +200,20 @@ fn timer_c_and_then_the_next_target() {
          exchange -> bob2   ACK",
     );
 }
+
+#[test]
+fn trying_does_not_keep_a_call_alive() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    180
+         exchange -> alice  180
+         +150s bob -> exchange  100
+         +42s exchange -> bob  CANCEL
+         bob -> exchange    200 CANCEL, 487 INVITE
+         exchange -> bob    ACK
+         exchange -> alice  487 INVITE
+         alice -> exchange  ACK",
+    );
+}

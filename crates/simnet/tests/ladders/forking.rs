@@ -261,3 +261,25 @@ fn at_most_ten_contacts_ring() {
     }
     check(&ladder);
 }
+
+#[test]
+fn a_place_that_is_tried_late_has_its_whole_time() {
+    check(
+        "given bob registered, bob2 registered ;q=0.5
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    180
+         exchange -> alice  180
+         +30s bob -> exchange  486
+         exchange -> bob    ACK
+         exchange -> bob2   INVITE
+         +500ms exchange -> bob2  INVITE
+         +1s exchange -> bob2  INVITE
+         +1s bob2 -> exchange  180
+         exchange -> alice  180
+         +5s bob2 -> exchange  200
+         exchange -> alice  200
+         alice -> exchange  ACK
+         exchange -> bob2   ACK",
+    );
+}

@@ -164,14 +164,26 @@ fn a_cancelled_call_is_not_tried_over_another_flow() {
 }
 
 #[test]
-fn a_branch_that_was_refused_is_not_tried_again_when_its_ack_cannot_be_sent() {
+fn a_large_request_for_a_stream_tries_it_once() {
     check(
-        "given exchange trusts everybody, bob registered, bob2 registered ;q=0.5
-         alice -> exchange  MESSAGE bob
-         exchange -> bob    MESSAGE
-         bob -> exchange    486
-         exchange -> bob2   MESSAGE
-         bob2 -> exchange   200
-         exchange -> alice  200",
+        "given host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@there.test;transport=tcp
+             Body: 1400 bytes
+         exchange => peer   MESSAGE                     ; refused
+         exchange -> alice  500",
+    );
+}
+
+#[test]
+fn two_lookups_at_a_time() {
+    check(
+        "given exchange trusts everybody, exchange asks slowly, host:one.test is peer1, host:two.test is peer2
+         alice -> exchange  MESSAGE sip:x@one.test
+         alice -> exchange  MESSAGE sip:x@two.test
+         +50ms exchange -> peer1  MESSAGE
+         exchange -> peer2  MESSAGE
+         peer1 -> exchange  200
+         peer2 -> exchange  200
+         exchange -> alice  200, 200",
     );
 }
