@@ -10,6 +10,9 @@ use sip_transaction::{ClientTransactionId, Flow};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
+/// What may happen at one moment; more is a timer that fires without end, or two who answer each other for ever.
+const STEPS_PER_MOMENT_MAX: u32 = 100_000;
+
 /// A network and everybody on it.
 pub struct World {
     pub(crate) seed: u64,
@@ -28,6 +31,8 @@ pub struct World {
     pub carries_sound: bool,
     /// Every message sent, in order.
     pub trace: Vec<Entry>,
+    /// What has happened since time last passed.
+    idle_steps: u32,
     /// What becomes of the nth message.
     pub(crate) fates: Vec<Option<Fate>>,
     /// What hangs: its sender and what it was sent for.
@@ -67,6 +72,7 @@ impl World {
             hosts: Hosts::new(),
             carries_sound: true,
             trace: Vec::new(),
+            idle_steps: 0,
             fates: Vec::new(),
             stuck: Vec::new(),
         }
@@ -157,6 +163,10 @@ impl World {
         });
         let Some(next) = arrival.into_iter().chain(due).min().filter(|next| *next <= until) else { return false };
         self.pass(next);
+        self.idle_steps += 1;
+        if self.idle_steps > STEPS_PER_MOMENT_MAX {
+            panic!("time stands still at {:?}, seed {}:\n{}", self.elapsed(), self.seed, self.ladder());
+        }
         if arrival.is_some_and(|arrival| arrival <= self.now.mono) {
             if let Some((node, parcel)) = self.wire.pop() {
                 self.deliver(node, parcel);
@@ -197,6 +207,7 @@ impl World {
 
     fn pass(&mut self, to: Instant) {
         if to > self.now.mono {
+            self.idle_steps = 0;
             self.now = self.now + to.duration_since(self.now.mono);
         }
     }
