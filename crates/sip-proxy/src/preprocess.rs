@@ -26,7 +26,10 @@ impl Preprocessed {
 /// Reads the Route fields of `request`. `is_ours` says whether a URI without a token names this proxy (its host and port).
 pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool) -> Preprocessed {
     let from_tag = request.from_tag().unwrap_or("");
-    let token_of = |uri: &Uri<'_>| uri.user.and_then(|user| RouteToken::read(mac, user));
+    // Only what is inside a dialog may use the way that the dialog was given.
+    let in_dialog = request.to_tag().is_some();
+    let token_of =
+        |uri: &Uri<'_>| uri.user.filter(|_| in_dialog).and_then(|user| RouteToken::read(mac, request.call_id(), user));
     let mut found = Preprocessed { own_routes: 0, restored_uri: None, onward: None, next_route: None };
     let routes = request.values(HeaderName::Route).count();
     let mut left = routes;
@@ -82,7 +85,7 @@ mod tests {
             remote: ([10, 0, 0, 9], port).into(),
             connection: None,
         };
-        let token = RouteToken::new(&mac, flow(1), flow(2), "ft").write(&mac);
+        let token = RouteToken::new(&mac, flow(1), flow(2), "ft").write(&mac, "1");
         let own = format!("<sip:{token}@10.0.0.1:5060;lr>");
         let ours = |uri: &Uri<'_>| uri.host == Host::V4([10, 0, 0, 1].into()) && uri.port == Some(5060);
         let look = |uri: &str, routes: &[&str]| {
@@ -97,6 +100,8 @@ mod tests {
         assert_eq!(look("sip:b@b", &["<sip:10.0.0.1:5070;lr>"]), (0, None, text("sip:10.0.0.1:5070;lr"), None));
         assert_eq!(look("sip:b@b", &[&format!("{own}, <sip:other;lr>")]), (1, Some(2), text("sip:other;lr"), None));
         assert_eq!(look("sip:b@b", &["<sip:other;lr>", &own]), (0, None, text("sip:other;lr"), None));
+        let other = RouteToken::new(&mac, flow(1), flow(2), "ft").write(&mac, "another call");
+        assert_eq!(look("sip:b@b", &[&format!("<sip:{other}@10.0.0.1:5060;lr>")]), (1, None, None, None));
         let strict = format!("sip:{token}@10.0.0.1:5060;lr");
         assert_eq!(look(&strict, &["<sip:b@b>"]), (0, Some(2), None, text("sip:b@b")));
         assert_eq!(

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 ///
 /// It is RFC 5626's flow token for two: each later request of the dialog goes over the flow that its receiver was reached
 /// over, through any NAT and over the very connection, and a request that carries a token of ours is known to belong to a
-/// dialog that we have let through. Which way is which is told by the From tag of the request that made the dialog.
+/// dialog that we have let through: the signature covers the Call-ID, so that whoever was given a token can use it for that one
+/// call only. Which way is which is told by the From tag of the request that made the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteToken {
     /// The flow of the end that sent the first request.
@@ -31,13 +32,13 @@ impl RouteToken {
         if tag_hash(mac, from_tag) == self.from_tag { self.callee } else { self.caller }
     }
 
-    /// The token's text, fit to be the user part of a URI.
-    pub fn write(&self, mac: &Mac) -> String {
+    /// The token's text for the call with this Call-ID, fit to be the user part of a URI.
+    pub fn write(&self, mac: &Mac, call_id: &str) -> String {
         let mut bytes = Vec::with_capacity(64);
         bytes.extend_from_slice(&self.from_tag.to_be_bytes());
         put_flow(&mut bytes, &self.caller);
         put_flow(&mut bytes, &self.callee);
-        let signature = sign(mac, &bytes);
+        let signature = sign(mac, call_id, &bytes);
         bytes.extend_from_slice(&signature);
         let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
         for chunk in bytes.chunks(3) {
@@ -47,8 +48,8 @@ impl RouteToken {
         text
     }
 
-    /// The token that `text` is, `None` when it is none of ours.
-    pub fn read(mac: &Mac, text: &str) -> Option<RouteToken> {
+    /// The token that `text` is, `None` when it is none of ours, or one for another call.
+    pub fn read(mac: &Mac, call_id: &str, text: &str) -> Option<RouteToken> {
         /// Two IPv6 flows with connections, and some room.
         const TEXT_MAX: usize = 160;
         if text.len() > TEXT_MAX {
@@ -64,7 +65,7 @@ impl RouteToken {
             bytes.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
         }
         let (payload, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
-        if sign(mac, payload) != signature {
+        if sign(mac, call_id, payload) != signature {
             return None;
         }
         let (tag, rest) = payload.split_at_checked(4)?;
@@ -86,8 +87,8 @@ fn value_of(letter: u8) -> Option<u8> {
     })
 }
 
-fn sign(mac: &Mac, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
-    (mac.of(&[b"route", bytes]) as u64).to_be_bytes()
+fn sign(mac: &Mac, call_id: &str, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    (mac.of(&[b"route", call_id.as_bytes(), bytes]) as u64).to_be_bytes()
 }
 
 fn tag_hash(mac: &Mac, from_tag: &str) -> u32 {
@@ -144,8 +145,8 @@ mod tests {
         let udp = flow(Transport::Udp, "10.0.0.1:5060", "10.0.0.9:5070", None);
         let wss = flow(Transport::Wss, "[2001:db8::1]:443", "[2001:db8::9]:40000", Some(77));
         for (caller, callee) in [(udp, udp), (udp, wss), (wss, udp), (wss, wss)] {
-            let text = RouteToken::new(&mac, caller, callee, "a1").write(&mac);
-            let token = RouteToken::read(&mac, &text).expect("our own");
+            let text = RouteToken::new(&mac, caller, callee, "a1").write(&mac, "call");
+            let token = RouteToken::read(&mac, "call", &text).expect("our own");
             assert_eq!((token.caller, token.callee), (caller, callee));
             assert_eq!((token.onward(&mac, "a1"), token.onward(&mac, "b2")), (callee, caller));
         }
@@ -155,16 +156,17 @@ mod tests {
     fn nobody_else_can_make_one() {
         let mac = Mac::from_key([1; 16]);
         let udp = flow(Transport::Udp, "10.0.0.1:5060", "10.0.0.9:5070", None);
-        let text = RouteToken::new(&mac, udp, udp, "a1").write(&mac);
-        assert_eq!(RouteToken::read(&Mac::from_key([2; 16]), &text), None);
+        let text = RouteToken::new(&mac, udp, udp, "a1").write(&mac, "call");
+        assert_eq!(RouteToken::read(&mac, "another call", &text), None);
+        assert_eq!(RouteToken::read(&Mac::from_key([2; 16]), "call", &text), None);
         for at in 0..text.len() - 1 {
             let mut forged = text.clone();
             let other = if text.as_bytes()[at] == b'Q' { "R" } else { "Q" };
             forged.replace_range(at..=at, other);
-            assert_eq!(RouteToken::read(&mac, &forged), None, "{at}");
+            assert_eq!(RouteToken::read(&mac, "call", &forged), None, "{at}");
         }
         for junk in ["", "A", "alice", "ü", &"A".repeat(500)] {
-            assert_eq!(RouteToken::read(&mac, junk), None);
+            assert_eq!(RouteToken::read(&mac, "call", junk), None);
         }
     }
 }
