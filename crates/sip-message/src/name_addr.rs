@@ -14,14 +14,23 @@ pub struct NameAddr<'a> {
     pub params: Params<'a>,
 }
 
+const NEITHER: BadValue = BadValue("display name is neither words nor one quoted string");
+
 impl<'a> NameAddr<'a> {
     /// Parses one value.
     pub fn parse(text: &'a str) -> Result<NameAddr<'a>, BadValue> {
         let text = trim_lws(text);
+        if text.starts_with('"') {
+            let nothing = BadValue("display name without a URI in angle brackets, or quotes that do not close");
+            let (display, rest) = text.split_at(quoted_end(text).ok_or(nothing)?);
+            let rest = trim_lws(rest);
+            return match rest.find('<') {
+                Some(0) => NameAddr::parse_bracketed(display, rest),
+                Some(_) => Err(NEITHER),
+                None => Err(nothing),
+            };
+        }
         let Some(open) = find_unquoted(text, b'<') else {
-            if text.starts_with('"') {
-                return Err(BadValue("display name without a URI in angle brackets, or quotes that do not close"));
-            }
             let end = text.find(';').unwrap_or(text.len());
             let (uri, params) = text.split_at(end);
             let uri = trim_lws(uri);
@@ -31,16 +40,16 @@ impl<'a> NameAddr<'a> {
             return Ok(NameAddr { display: None, uri, params: Params::new(params) });
         };
         let display = trim_lws(&text[..open]);
-        let whole = match display.as_bytes().first() {
-            None => true,
-            Some(b'"') => quoted_end(display) == Some(display.len()),
-            Some(_) => all(display.as_bytes(), kind::WORDS),
-        };
-        if !whole {
-            return Err(BadValue("display name is neither words nor one quoted string"));
+        if !all(display.as_bytes(), kind::WORDS) {
+            return Err(NEITHER);
         }
-        let close = open + memchr(b'>', &text.as_bytes()[open..]).ok_or(BadValue("angle bracket without its match"))?;
-        let uri = &text[open + 1..close];
+        NameAddr::parse_bracketed(display, &text[open..])
+    }
+
+    /// What follows the display name, beginning with `<`.
+    fn parse_bracketed(display: &'a str, text: &'a str) -> Result<NameAddr<'a>, BadValue> {
+        let close = memchr(b'>', text.as_bytes()).ok_or(BadValue("angle bracket without its match"))?;
+        let uri = &text[1..close];
         let params = trim_lws(&text[close + 1..]);
         if !(params.is_empty() || params.starts_with(';')) {
             return Err(BadValue("something other than parameters behind a URI"));

@@ -1,7 +1,7 @@
 //! The one pass over a message's bytes.
 
 use crate::message::{Slot, Start};
-use crate::text::{is_lws, is_token_byte};
+use crate::text::{all, is_lws, is_token_byte, kind};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
@@ -39,7 +39,9 @@ impl Message {
         let start = scan.start_line()?;
         let head_end = scan.fields();
         let Scan { at, slots, seen, mut defect, .. } = scan;
-        if let Err(error) = std::str::from_utf8(&bytes[..head_end]) {
+        if !bytes[..head_end].is_ascii()
+            && let Err(error) = std::str::from_utf8(&bytes[..head_end])
+        {
             // Nothing of such a head can be read as text, not even for an answer that copies its fields.
             return Err(Malformed::at(error.valid_up_to(), Defect::Text("header is not UTF-8")));
         }
@@ -148,20 +150,17 @@ impl Scan<'_> {
 
     /// Reads fields up to the empty line; the result is where that line begins.
     fn fields(&mut self) -> usize {
+        let text = self.text;
         let (first, mut lines) = (self.at, 0);
         let head_end = loop {
             let begin = self.at;
-            let Some(letter) = self.text.get(begin).copied() else {
-                self.found(begin, "header does not end with an empty line");
-                break begin;
-            };
             let end = self.line();
             if end == begin {
                 break begin;
             }
             lines += 1;
-            let line = &self.text[begin..end];
-            if letter == b' ' || letter == b'\t' {
+            let line = &text[begin..end];
+            if line[0] == b' ' || line[0] == b'\t' {
                 let trimmed = end - line.iter().rev().take_while(|b| is_lws(**b)).count();
                 match self.slots.last_mut() {
                     Some(slot) if trimmed > begin => slot.value.1 = trimmed as u16,
@@ -170,40 +169,43 @@ impl Scan<'_> {
                 }
                 continue;
             }
-            // RFC 3261 section 25.1: header-name, and HCOLON = *( SP / HTAB ) ":" SWS
-            let name_length = line.iter().position(|b| !is_token_byte(*b)).unwrap_or(line.len());
-            let spaces = line[name_length..].iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(0);
-            let colon = name_length + spaces;
-            if line.get(colon) != Some(&b':') || name_length == 0 || name_length > 255 {
-                let colon = memchr(b':', line).is_some();
-                let what = if colon { "header field's name is not a token" } else { "header field without a colon" };
-                self.found(begin, what);
+            let Some(colon) = line.iter().position(|b| *b == b':') else {
+                self.found(begin, "header field without a colon");
+                continue;
+            };
+            // RFC 3261 section 25.1: HCOLON = *( SP / HTAB ) ":" SWS
+            let mut name = &line[..colon];
+            while let [shorter @ .., b' ' | b'\t'] = name {
+                name = shorter;
+            }
+            let known = HeaderName::from_bytes(name);
+            if known == HeaderName::Other && (!(1..=255).contains(&name.len()) || !all(name, kind::TOKEN)) {
+                self.found(begin, "header field's name is not a token");
                 continue;
             }
             if self.slots.len() == HEADERS_MAX {
                 self.found(begin, "too many header fields");
                 continue;
             }
-            let known = HeaderName::from_bytes(&line[..name_length]);
             let bit = 1 << known as u8;
             if self.seen & bit & HeaderName::SINGLE != 0 {
                 self.found(begin, "header field that must be single stands twice");
                 continue;
             }
             self.seen |= bit;
-            let mut value = begin + colon + 1;
-            let mut value_end = end;
-            while value < value_end && is_lws(self.text[value]) {
-                value += 1;
+            let mut value = &line[colon + 1..];
+            while let [b' ' | b'\t' | b'\r' | b'\n', shorter @ ..] = value {
+                value = shorter;
             }
-            while value_end > value && is_lws(self.text[value_end - 1]) {
-                value_end -= 1;
+            let value_begin = end - value.len();
+            while let [shorter @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
+                value = shorter;
             }
             self.slots.push(Slot {
                 name: known,
-                name_length: name_length as u8,
+                name_length: name.len() as u8,
                 line: begin as u16,
-                value: (value as u16, value_end as u16),
+                value: (value_begin as u16, (value_begin + value.len()) as u16),
             });
         };
         self.controls(first, head_end, lines);

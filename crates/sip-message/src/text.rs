@@ -11,6 +11,12 @@ pub(crate) const fn is_lws(byte: u8) -> bool {
 /// `text` without linear white space at both ends.
 pub(crate) fn trim_lws(text: &str) -> &str {
     let bytes = text.as_bytes();
+    if let (Some(first), Some(last)) = (bytes.first(), bytes.last())
+        && !is_lws(*first)
+        && !is_lws(*last)
+    {
+        return text; // as most come
+    }
     let begin = bytes.iter().position(|b| !is_lws(*b)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|b| !is_lws(*b)).map_or(begin, |last| last + 1);
     &text[begin..end]
