@@ -1,60 +1,20 @@
 //! What a stranger can make an exchange hold, and what it costs others.
 #![allow(clippy::unwrap_used)] // helpers of tests, too
 
+mod bench;
+
+use bench::{answers, outputs, request, server};
 use bytes::Bytes;
-use engine::{Now, Rng};
-use server::{Algorithm, Answer, Ask, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Keys, Output, Server};
-use sip_message::{AuthValue, HeaderName, Message, Transport};
-use sip_transaction::Flow;
+use engine::Now;
+use server::{Answer, Ask, CREDENTIALS_PENDING_MAX, Input, Output, Server};
+use sip_message::{AuthValue, HeaderName, Message};
 
 /// What an answer to somebody unknown may be longer than the request: a challenge with its nonce.
 const ADDED_BYTES_MAX: usize = 350;
 
-fn server() -> Server {
-    let config = Config {
-        domains: Domains::new(["example.org"], vec![5060]).unwrap(),
-        auth_required: true,
-        realm: "example.org".to_owned(),
-        algorithms: vec![Algorithm::Md5],
-        registrar: sip_registrar::Config::default(),
-        record_route: true,
-        keys: Keys::from_secret([7; 32]),
-    };
-    Server::new(config, 0, Rng::from_u64(1))
-}
-
-fn flow() -> Flow {
-    let (local, remote) = (([10, 0, 0, 1], 5060).into(), ([203, 0, 113, 199], 50_600).into());
-    Flow { transport: Transport::Udp, local, remote, connection: None }
-}
-
-fn request(method: &str, uri: &str, from: &str, call_id: &str, more: &str) -> Bytes {
-    let text = format!(
-        "{method} {uri} SIP/2.0\r\nv: SIP/2.0/UDP a;branch=z9hG4bK{call_id};rport\r\nf: <{from}>;tag=a\r\nt: <{uri}>\r\ni: {call_id}\r\nCSeq: 1 {method}\r\n{more}\r\n"
-    );
-    Bytes::from(text)
-}
-
-/// What comes out for one packet.
-fn outputs(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
-    server.handle_input(now, Input::Packet { flow: flow(), bytes: bytes.clone() });
-    std::iter::from_fn(|| server.poll_output()).collect()
-}
-
-fn answers(outputs: Vec<Output>) -> Vec<Message> {
-    let messages = outputs.into_iter().map(|output| match output {
-        Output::Send { bytes, flow: to, .. } => {
-            assert_eq!(to.remote, flow().remote, "an answer, nothing forwarded");
-            Message::parse(bytes).unwrap()
-        }
-        Output::Ask(ask) => panic!("nothing is asked for: {ask:?}"),
-    });
-    messages.collect()
-}
-
 #[test]
 fn strangers_are_answered_with_hardly_more_than_they_sent_and_nothing_is_kept() {
-    let mut server = server();
+    let mut server = server(0, true);
     let now = Now::read_clocks();
     let ours = "sip:a@example.org";
     let theirs = "sip:a@b.c";
@@ -91,7 +51,7 @@ fn strangers_are_answered_with_hardly_more_than_they_sent_and_nothing_is_kept() 
 
 #[test]
 fn a_request_of_another_version_or_without_an_end_costs_no_more() {
-    let mut server = server();
+    let mut server = server(0, true);
     let now = Now::read_clocks();
     for (bytes, status) in [
         (request("MESSAGE", "sip:a@b", "sip:a@b", "1", "l: 9\r\n"), 400),
@@ -111,7 +71,7 @@ fn a_request_of_another_version_or_without_an_end_costs_no_more() {
 
 #[test]
 fn requests_that_wait_for_secrets_have_a_limit() {
-    let mut server = server();
+    let mut server = server(0, true);
     let now = Now::read_clocks();
     let ask = |server: &mut Server, n: usize, credentials: &str| {
         let more = format!("Authorization: {credentials}\r\n");
@@ -145,4 +105,15 @@ fn requests_that_wait_for_secrets_have_a_limit() {
     let answers: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
     assert!(matches!(&answers[..], [Output::Send { .. }]), "one 403: {answers:?}");
     assert!(matches!(&ask(&mut server, 20_000, &credentials)[..], [Output::Ask(Ask::Credentials { .. })]));
+}
+
+#[test]
+fn everything_under_way_is_counted() {
+    let mut server = server(0, false);
+    let now = Now::read_clocks();
+    outputs(&mut server, now, &request("REGISTER", "sip:a@example.org", "sip:a@example.org", "1", ""));
+    assert_eq!(server.len(), 2, "a transaction, and a registrar at work");
+    outputs(&mut server, now, &request("MESSAGE", "sip:a@example.org", "sip:a@example.org", "2", ""));
+    assert_eq!(server.len(), 4, "a transaction, and a proxy at work");
+    assert!(!server.is_empty());
 }

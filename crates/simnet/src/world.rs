@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What may happen at one moment; more is a timer that fires without end, or two who answer each other for ever.
-const STEPS_PER_MOMENT_MAX: u32 = 100_000;
+const STEPS_PER_MOMENT_MAX: u32 = 10_000;
 
 /// A network and everybody on it.
 pub struct World {

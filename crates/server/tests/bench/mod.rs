@@ -1,0 +1,57 @@
+//! A server on a bench: packets in by hand, outputs out by hand.
+#![allow(dead_code, unreachable_pub)] // each test file uses its part
+
+use bytes::Bytes;
+use engine::{Now, Rng};
+use server::{Algorithm, Config, Domains, Input, Keys, Output, Server};
+use sip_message::{Message, Transport};
+use sip_transaction::Flow;
+
+pub fn keys() -> Keys {
+    Keys::from_secret([7; 32])
+}
+
+pub fn server(shard: u16, auth_required: bool) -> Server {
+    let config = Config {
+        domains: Domains::new(["example.org"], vec![5060]).unwrap(),
+        auth_required,
+        realm: "example.org".to_owned(),
+        algorithms: vec![Algorithm::Md5],
+        registrar: sip_registrar::Config::default(),
+        record_route: true,
+        keys: keys(),
+    };
+    Server::new(config, shard, Rng::from_u64(1 + u64::from(shard)))
+}
+
+/// From somebody out there.
+pub fn flow() -> Flow {
+    let (local, remote) = (([10, 0, 0, 1], 5060).into(), ([203, 0, 113, 199], 50_600).into());
+    Flow { transport: Transport::Udp, local, remote, connection: None }
+}
+
+/// A request as short as it can be.
+pub fn request(method: &str, uri: &str, from: &str, call_id: &str, more: &str) -> Bytes {
+    let text = format!(
+        "{method} {uri} SIP/2.0\r\nv: SIP/2.0/UDP a;branch=z9hG4bK{call_id};rport\r\nf: <{from}>;tag=a\r\nt: <{uri}>\r\ni: {call_id}\r\nCSeq: 1 {method}\r\n{more}\r\n"
+    );
+    Bytes::from(text)
+}
+
+/// What comes out for one packet.
+pub fn outputs(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
+    server.handle_input(now, Input::Packet { flow: flow(), bytes: bytes.clone() });
+    std::iter::from_fn(|| server.poll_output()).collect()
+}
+
+/// The messages in it, when it is answers to the sender and nothing else.
+pub fn answers(outputs: Vec<Output>) -> Vec<Message> {
+    let messages = outputs.into_iter().map(|output| match output {
+        Output::Send { bytes, flow: to, .. } => {
+            assert_eq!(to.remote, flow().remote, "an answer, nothing forwarded");
+            Message::parse(bytes).unwrap()
+        }
+        Output::Ask(ask) => panic!("nothing is asked for: {ask:?}"),
+    });
+    messages.collect()
+}
