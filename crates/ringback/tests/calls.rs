@@ -6,6 +6,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// What takes longer has failed, and is killed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder of this test's own, gone when the test is over.
 struct Scratch(PathBuf);
@@ -23,7 +28,14 @@ impl Scratch {
         command.args(arguments).arg("--json").current_dir(&self.0).env_remove("RUST_LOG");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        Process { child, out }
+        let (over, watched) = channel::<()>();
+        let pid = child.id().to_string();
+        std::thread::spawn(move || {
+            if watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-9", &pid]).status();
+            }
+        });
+        Process { child, out, _over: over }
     }
 
     /// An exchange with nothing but addresses configured; what comes back are its address and the passwords of 100 and 101.
@@ -49,6 +61,8 @@ impl Drop for Scratch {
 
 struct Process {
     child: Child,
+    /// Lets go of who watches that it does not take too long.
+    _over: Sender<()>,
     out: BufReader<ChildStdout>,
 }
 
@@ -241,4 +255,36 @@ fn an_interrupted_call_is_cancelled_and_a_refused_one_is_negative() {
         callee.signal("-TERM");
         assert_eq!(callee.exit_code(), 0);
     }
+}
+
+#[test]
+fn a_file_is_played_to_its_end_and_then_the_call_is_over() {
+    let scratch = Scratch::new("play");
+    let (tone, heard) = (scratch.0.join("tone.wav"), scratch.0.join("heard.wav"));
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&tone, spec).unwrap();
+    for sample in 0..2 * 16_000 * 2 {
+        let turns = f64::from(sample / 2) * 500.0 / 16_000.0;
+        writer.write_sample(((turns * std::f64::consts::TAU).sin() * 8000.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let mut callee = scratch.start(&["answer", "--bind", "127.0.0.1:0", "--calls", "2", "--record", path(&heard)]);
+    let uri = callee.event("ready")["listen"][0].as_str().unwrap().replace("udp:", "sip:bob@");
+    for file in [heard.clone(), scratch.0.join("heard-2.wav")] {
+        let mut caller =
+            scratch.start(&["call", &uri, "--bind", "127.0.0.1", "--play", path(&tone), "--codec", "pcma"]);
+        assert_eq!(caller.event("answered")["codec"], "PCMA");
+        assert_eq!((caller.event("ended")["why"].as_str(), caller.exit_code()), (Some("hung_up"), 0));
+        callee.event("ended");
+        let samples: Vec<i16> = hound::WavReader::open(&file).unwrap().samples().map(Result::unwrap).collect();
+        let loud = samples.chunks(80).filter(|piece| piece.iter().any(|sample| sample.unsigned_abs() > 4000)).count();
+        assert!((170..=202).contains(&loud), "2 s were played, {loud} pieces of 10 ms heard");
+        assert!(media::compare::goertzel(&samples, 500.0) > 0.8);
+    }
+    assert_eq!(callee.exit_code(), 0);
 }

@@ -1,6 +1,7 @@
 //! `ringback demo`: an exchange and two phones in this process, and a call between them over real sockets.
 
 mod ladder;
+mod likeness;
 
 use crate::console::Console;
 use crate::exchange::{Exchange, Setup};
@@ -8,8 +9,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::wav;
 use clap::Args;
 use ladder::Ladder;
+use likeness::likeness;
 use media::Source;
-use media::compare::similarity;
+use media::compare::SAME_CORRELATION;
 use net::{ListenConfig, PhoneShell, PhoneShellConfig, Tap};
 use phone::{AccountId, Answering, CallId, Command, Dial, Event};
 use serde_json::json;
@@ -189,9 +191,9 @@ fn report(heard: [Heard; 2], speech: &[Vec<i16>; 2], console: &Console) -> Outco
     for (end, Heard { report, recording }) in heard.iter().enumerate() {
         let (user, other) = (SPEECH[end].0, SPEECH[1 - end].0);
         let said: Vec<i16> = speech[1 - end].iter().copied().cycle().take(recording.len()).collect();
-        let alike = similarity(&said, recording);
+        let alike = likeness(&said, recording);
         let mos = report.mos.unwrap_or(1.0);
-        let ok = mos >= MOS_MIN && report.lost == 0 && report.late == 0 && alike.is_same();
+        let ok = mos >= MOS_MIN && report.lost == 0 && alike >= SAME_CORRELATION;
         all_ok &= ok;
         console.say(format!(
             "\n{user} heard {other}: {} MOS {mos:.2}, loss {:.1} %, jitter {:.2} ms, {:.1} s heard, {:.1} % like what was said",
@@ -199,7 +201,7 @@ fn report(heard: [Heard; 2], speech: &[Vec<i16>; 2], console: &Console) -> Outco
             report.loss_percent,
             report.jitter_ms,
             report.seconds_heard,
-            alike.correlation * 100.0,
+            alike * 100.0,
         ));
         let mut value = json!({
             "user": user,
@@ -208,8 +210,7 @@ fn report(heard: [Heard; 2], speech: &[Vec<i16>; 2], console: &Console) -> Outco
             "lost": report.lost,
             "late": report.late,
             "jitter_ms": report.jitter_ms,
-            "similarity": alike.correlation,
-            "snr_db": alike.segmental_snr_db,
+            "similarity": alike,
             "seconds_heard": report.seconds_heard,
         });
         ends.push(value.clone());
