@@ -136,6 +136,19 @@ fn a_control_character_in_a_folded_line_is_found() {
     }
 }
 
+/// What another parser might take for the end of a line, and of a name.
+#[test]
+fn a_lone_cr_is_found_wherever_it_stands() {
+    for (old, new, reason) in [
+        ("a84b4c76e66710\r\n", "a84b4c76e66710\r\r\n", "control character in a header field"),
+        ("Call-ID: a84", "Call-ID: \ra84", "control character in a header field"),
+        ("Call-ID:", "Call-ID\r:", "header field's name is not a token"),
+    ] {
+        let malformed = Message::parse(Bytes::from(INVITE.replace(old, new))).unwrap_err();
+        assert_eq!(malformed.defect.reason(), reason, "{new:?}");
+    }
+}
+
 #[test]
 fn limits_on_what_one_message_may_hold() {
     let many = INVITE.replacen("X-Unknown", &"X-A: y\r\n".repeat(sip_message::HEADERS_MAX), 1);
