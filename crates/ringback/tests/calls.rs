@@ -1,5 +1,5 @@
 //! The exchange and the phones as processes: the whole way, over real loopback sockets.
-#![allow(clippy::unwrap_used)] // whatever goes wrong in here fails the test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a failure fails the test; above the purity line
 
 use serde_json::Value;
 use std::fs;
@@ -71,16 +71,20 @@ impl Process {
     fn event(&mut self, name: &str) -> Value {
         let mut passed = String::new();
         loop {
-            let mut line = String::new();
-            if self.out.read_line(&mut line).unwrap() == 0 {
-                panic!("no {name} in\n{passed}\n{}", self.complaints());
-            }
-            let value: Value = serde_json::from_str(&line).unwrap();
+            let value = self.next();
             if value["event"] == name {
                 return value;
             }
-            passed += &line;
+            assert!(!value.is_null(), "no {name} in\n{passed}\n{}", self.complaints());
+            passed += &format!("{value}\n");
         }
+    }
+
+    /// The next event; nothing after the last.
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        if line.is_empty() { Value::Null } else { serde_json::from_str(&line).unwrap() }
     }
 
     fn signal(&self, name: &str) {
@@ -202,6 +206,7 @@ fn answers_decide_the_exit_code() {
         (&["register", "--once", "--as", &right][..], 0),
         (&["register", "--once", "--as", &wrong], 1),
         (&["register", "--once", "--as", &nobody], 1),
+        (&["answer", "--bind", "127.0.0.1", "--as", &wrong], 1),
         (&["call", "102", "--as", &right], 1),
         (&["options", &server], 0),
         (&["options", "sip:no-such-host.invalid"], 3),
@@ -228,12 +233,18 @@ fn answers_decide_the_exit_code() {
     let pid = exchange.child.id().to_string();
     let (second, said) = code(&["serve", "--set", "listen.udp=127.0.0.1:0", "--set", "listen.tcp=[]"]);
     assert!(second == 2 && said.contains("data folder") && said.contains(&pid), "{said}");
-    let udp = format!("listen.udp={address}");
+    let listen = |key: &str, address: &str| format!("{key}={address}");
+    let udp = listen("listen.udp", &address);
     let (second, said) = code(&["serve", "--data", "other", "--set", &udp, "--set", "listen.tcp=[]"]);
     assert!(second == 2 && said.contains("in use by ringback") && said.contains(&pid), "{said}");
     exchange.signal("-INT");
     assert_eq!(exchange.exit_code(), 0);
     assert!(code(&["reg", "ls"]).1.contains("no exchange runs"));
+    // Started again on the same folder it makes no new accounts, and knows the old ones.
+    let tcp = listen("listen.tcp", &address);
+    let mut exchange = scratch.start(&["serve", "--set", &listen("listen.udp", &address), "--set", &tcp]);
+    assert_eq!(exchange.next()["event"], "ready");
+    assert_eq!(code(&["register", "--once", "--as", &right]).0, 0);
 }
 
 #[test]
