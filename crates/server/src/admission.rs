@@ -87,9 +87,9 @@ impl Server {
         }
         match self.purpose(&packet.message, packet.flow.local) {
             Purpose::Register(_) => Some(Kind::Www),
-            Purpose::Exchange => None,
+            Purpose::Exchange if preprocessed.next_route.is_none() => None,
             Purpose::User(_) if preprocessed.next_route.is_none() && !self.uses_our_name(packet) => None,
-            Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
+            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
         }
     }
 

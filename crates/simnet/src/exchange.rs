@@ -60,6 +60,7 @@ pub(crate) fn flows_to(
     host: &str,
     port: Option<u16>,
 ) -> Vec<Flow> {
+    assert!(!host.is_empty(), "nobody looks up a host without a name");
     let transport = transport.unwrap_or(Transport::Udp);
     let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port.unwrap_or(transport.default_port())));
     let remotes = literal.map_or_else(|_| hosts.get(host).cloned().unwrap_or_default(), |remote| vec![remote]);

@@ -270,3 +270,19 @@ fn a_signed_request_that_is_sent_again_while_its_secrets_are_fetched() {
          exchange -> alice  200",
     );
 }
+
+#[test]
+fn a_stranger_was_relayed_anywhere_by_way_of_the_exchange_itself() {
+    check(
+        "given host:there.test is peer
+         stranger -> exchange  OPTIONS exchange
+             Route: <sip:there.test;lr>
+         exchange -> stranger  407
+         alice -> exchange     MESSAGE sip:example.org
+             Route: <sip:there.test;lr>
+         exchange -> peer      MESSAGE
+             Request-URI: sip:example.org
+         peer -> exchange      200
+         exchange -> alice     200",
+    );
+}

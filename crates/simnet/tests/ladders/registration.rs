@@ -222,3 +222,16 @@ fn a_slow_store_and_a_retransmission() {
          +80ms exchange -> alice  200",
     );
 }
+
+#[test]
+fn two_at_a_time() {
+    check(
+        "given exchange trusts everybody, exchange asks slowly
+         alice -> exchange  REGISTER exchange
+         bob -> exchange    REGISTER exchange
+         +100ms exchange -> alice  200
+             Contact: <sip:alice@{alice}>;expires=3600
+         exchange -> bob    200
+             Contact: <sip:bob@{bob}>;expires=3600",
+    );
+}

@@ -177,3 +177,19 @@ fn a_peer_that_breaks_our_token_breaks_its_dialog_only() {
          exchange -> alice  407 BYE",
     );
 }
+
+#[test]
+fn in_a_dialog_the_token_counts_and_not_the_request_uri() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+             Contact: <sip:{exchange}>
+         exchange -> stranger  200
+         stranger -> exchange  ACK, OPTIONS, REGISTER
+         exchange -> bob       ACK, OPTIONS, REGISTER
+         bob -> exchange       200 REGISTER, 200 OPTIONS
+         exchange -> stranger  200 REGISTER, 200 OPTIONS",
+    );
+}
