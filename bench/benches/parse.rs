@@ -18,7 +18,7 @@ fn ringback(bytes: Bytes) -> usize {
     let hops = message.max_forwards().expect("a number").expect("a Max-Forwards");
     let uri = message.request_uri_parsed().expect("a URI");
     let route = message.first_route().expect("a Route").expect("an address");
-    black_box((via, branch, from, to, cseq, hops, uri, route, message.call_id()));
+    black_box((&via, branch, from, to, &cseq, hops, &uri, &route, message.call_id()));
     message.body().len()
 }
 
