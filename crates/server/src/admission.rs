@@ -4,7 +4,7 @@ use crate::server::Purpose;
 use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_auth::{Claim, Kind, Secrets, Verdict};
-use sip_message::{Builder, HeaderName, Message, Method};
+use sip_message::{Builder, HeaderName, Message};
 use sip_proxy::{Preprocessed, preprocess, validate};
 use sip_transaction::{Packet, stateless_reply_flow};
 
@@ -126,9 +126,8 @@ impl Server {
         Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{:016x}", tag as u64))
     }
 
+    /// To anything but an ACK, which never gets here: the layer takes it.
     pub(crate) fn reply_stateless(&mut self, packet: &Packet, reply: Builder) {
-        if packet.message.method() != Method::Ack {
-            self.layer.send(stateless_reply_flow(packet.flow, &packet.message), reply.finish());
-        }
+        self.layer.send(stateless_reply_flow(packet.flow, &packet.message), reply.finish());
     }
 }

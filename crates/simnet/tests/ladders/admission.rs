@@ -286,3 +286,22 @@ fn a_stranger_was_relayed_anywhere_by_way_of_the_exchange_itself() {
          exchange -> alice     200",
     );
 }
+
+#[test]
+fn a_strangers_token_does_not_let_him_call_in_the_name_of_our_users() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK
+         exchange -> bob       ACK
+         stranger -> exchange  INVITE
+             From: <sip:alice@example.org>;tag=stranger
+             To: <sip:bob@example.org>
+         exchange -> stranger  407
+         stranger -> exchange  ACK
+         exchange -> bob       ACK",
+    );
+}
