@@ -1,13 +1,14 @@
 use std::time::{Duration, Instant};
 
 /// How often the rate is looked at.
-const WINDOW: Duration = Duration::from_millis(10);
+const WINDOW: Duration = Duration::from_millis(20);
 
-/// Messages in a window from which on it pays to let them gather: 2,000 a second.
-const GATHER_FROM: u32 = 20;
+/// Messages in a window from which on it pays to let them gather: 800 a second. It must be well over one for each pause of
+/// [`GATHER`], or peers that wait for each answer would look like load.
+const GATHER_FROM: u32 = 16;
 
 /// The time from the start of one turn to the start of the next, while gathering. Also the most that gathering delays a message.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How long not to gather after it has turned out to slow the peers down instead.
 const GATHER_NOT: Duration = Duration::from_millis(200);
@@ -52,7 +53,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{GATHER, GATHER_NOT, Pace};
+    use super::{GATHER, GATHER_NOT, Pace, WINDOW};
     use std::time::{Duration, Instant};
 
     const MS: Duration = Duration::from_millis(1);
@@ -75,17 +76,17 @@ mod tests {
     fn an_idle_exchange_never_pauses() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        assert_eq!(run(&mut pace, &mut now, 1, MS, 1000 * MS).1, 0); // 1,000 a second
+        assert_eq!(run(&mut pace, &mut now, 1, 2 * MS, 1000 * MS).1, 0); // 500 a second
     }
 
     #[test]
     fn a_busy_one_pauses_after_the_first_window_and_stops_when_the_load_is_gone() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        assert_eq!(run(&mut pace, &mut now, 1, MS / 4, 10 * MS).1, 0);
+        assert_eq!(run(&mut pace, &mut now, 1, MS / 4, WINDOW).1, 0);
         let (turns, pauses) = run(&mut pace, &mut now, 4, GATHER, 100 * MS);
         assert_eq!(turns, pauses);
-        run(&mut pace, &mut now, 1, 10 * MS, 20 * MS);
+        run(&mut pace, &mut now, 1, 10 * MS, 3 * WINDOW);
         assert_eq!(run(&mut pace, &mut now, 1, 10 * MS, 1000 * MS).1, 0);
     }
 
