@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Needs, Row, World};
 use crate::cargo;
-use crate::peers::raw;
+use crate::peers::raw::{UdpPeer, tcp_write_until_cut};
 use crate::process::{Process, tail};
 use crate::usage::memory_kb;
 
@@ -48,8 +48,9 @@ fn malformed_request(world: &World) -> Result<()> {
         (good.replace("OPTIONS sip", "OPTIONS  sip"), "request line"),
         (good.replace("Max-Forwards", "Max Forwards"), "name"),
     ];
+    let peer = UdpPeer::bind(&stranger)?;
     for (request, named) in cases {
-        let answer = raw::udp_exchange(&stranger, &exchange, request.as_bytes())?;
+        let answer = peer.exchange(&exchange, request.as_bytes())?;
         let status = answer.lines().next().unwrap_or_default();
         let telling = status.starts_with("SIP/2.0 400 ") && status.contains(named);
         ensure!(telling, "expected a 400 that names {named}, got {status:?} for\n{request}");
@@ -59,16 +60,15 @@ fn malformed_request(world: &World) -> Result<()> {
 
 fn noise(world: &World) -> Result<()> {
     let mut exchange = world.start_exchange()?;
-    let socket = std::net::UdpSocket::bind((world.scope.ip(2), 5060))?;
+    let peer = UdpPeer::bind(&world.scope.ip(2))?;
     let request = options(&world.exchange_ip(), &world.scope.ip(2), "1 OPTIONS", "");
     for len in 0..request.len() {
-        socket.send_to(&request.as_bytes()[..len], (world.exchange_ip(), 5060))?;
+        peer.send(&world.exchange_ip(), &request.as_bytes()[..len])?;
         let noise: Vec<u8> = (0..len).map(|at| (at * 167 + len * 31) as u8).collect();
-        socket.send_to(&noise, (world.exchange_ip(), 5060))?;
+        peer.send(&world.exchange_ip(), &noise)?;
     }
-    drop(socket);
     ensure!(exchange.running()?, "the exchange ended\n{}", exchange.output());
-    still_serves_from(world, 3)
+    still_serves(world)
 }
 
 /// Other people's torture messages when they are there (`RINGBACK_CORPUS` or `../shared/corpus`), our own seeds always. After each
@@ -76,12 +76,13 @@ fn noise(world: &World) -> Result<()> {
 fn torture(world: &World) -> Result<()> {
     let mut exchange = world.start_exchange()?;
     let messages = torture_messages(world)?;
-    let (attacker, to) = (std::net::UdpSocket::bind((world.scope.ip(3), 5060))?, world.exchange_ip());
+    let (attacker, user) = (UdpPeer::bind(&world.scope.ip(3))?, UdpPeer::bind(&world.scope.ip(2))?);
+    let to = world.exchange_ip();
     for (number, (name, message)) in messages.iter().enumerate() {
-        attacker.send_to(message, (to.as_str(), 5060)).with_context(|| format!("sending {name}"))?;
+        attacker.send(&to, message).with_context(|| format!("sending {name}"))?;
         let request = options(&to, &world.scope.ip(2), &format!("{} OPTIONS", number + 1), "")
             .replace("z9hG4bK-x", &format!("z9hG4bK-{number}"));
-        let answer = raw::udp_exchange(&world.scope.ip(2), &to, request.as_bytes());
+        let answer = user.exchange(&to, request.as_bytes());
         let answer = answer.with_context(|| format!("after {name}\n{}", tail(&exchange.output())))?;
         ensure!(answer.starts_with("SIP/2.0 200 "), "after {name}, OPTIONS got {answer}");
     }
@@ -147,7 +148,7 @@ fn endless_header(world: &World) -> Result<()> {
 /// The stream ends before the exchange has taken `bytes_max`, and others are served meanwhile and after.
 fn cut(world: &World, exchange: &Process, head: &[u8], piece: &[u8], bytes_max: usize) -> Result<()> {
     let within = Duration::from_secs(30);
-    let written = raw::tcp_write_until_cut(&world.exchange_ip(), head, piece, Duration::ZERO, within)?;
+    let written = tcp_write_until_cut(&world.exchange_ip(), head, piece, Duration::ZERO, within)?;
     ensure!(written < bytes_max, "the exchange took {written} bytes of one message");
     small(exchange)?;
     still_serves(world)
@@ -156,18 +157,15 @@ fn cut(world: &World, exchange: &Process, head: &[u8], piece: &[u8], bytes_max: 
 fn slow_stream(world: &World) -> Result<()> {
     let _exchange = world.start_exchange()?;
     let within = Duration::from_secs(SLOW_SECONDS_MAX);
-    raw::tcp_write_until_cut(&world.exchange_ip(), b"OPTIONS sip:", b"x", Duration::from_millis(500), within)?;
+    tcp_write_until_cut(&world.exchange_ip(), b"OPTIONS sip:", b"x", Duration::from_millis(500), within)?;
     still_serves(world)
 }
 
+/// Somebody else still gets an answer.
 fn still_serves(world: &World) -> Result<()> {
-    still_serves_from(world, 2)
-}
-
-fn still_serves_from(world: &World, host: u8) -> Result<()> {
-    let (exchange, from) = (world.exchange_ip(), world.scope.ip(host));
+    let (exchange, from) = (world.exchange_ip(), world.scope.ip(9));
     let request = options(&exchange, &from, "2 OPTIONS", "").replace("z9hG4bK-x", "z9hG4bK-serves");
-    let answer = raw::udp_exchange(&from, &exchange, request.as_bytes())?;
+    let answer = UdpPeer::bind(&from)?.exchange(&exchange, request.as_bytes())?;
     ensure!(answer.starts_with("SIP/2.0 200 "), "OPTIONS got {answer}");
     Ok(())
 }

@@ -6,14 +6,39 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Sends one datagram from `from` to `to`:5060 and returns the answer.
-pub(crate) fn udp_exchange(from: &str, to: &str, datagram: &[u8]) -> Result<String> {
-    let socket = UdpSocket::bind((from, 5060))?;
-    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-    socket.send_to(datagram, (to, 5060))?;
-    let mut answer = vec![0; 65_536];
-    let len = socket.recv(&mut answer).context("no answer to a datagram")?;
-    Ok(String::from_utf8_lossy(&answer[..len]).into_owned())
+use crate::process::eventually;
+
+/// How long a socket of ours may linger in a process that another thread is just starting.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A UDP socket on port 5060 of an address of ours.
+pub(crate) struct UdpPeer(UdpSocket);
+
+impl UdpPeer {
+    pub(crate) fn bind(ip: &str) -> Result<Self> {
+        let mut bound = None;
+        eventually(&format!("UDP port 5060 of {ip}"), LINGER, || {
+            bound = UdpSocket::bind((ip, 5060)).ok();
+            Ok(bound.is_some())
+        })?;
+        let socket = bound.context("bound")?;
+        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Ok(Self(socket))
+    }
+
+    /// Sends one datagram to `to`:5060.
+    pub(crate) fn send(&self, to: &str, datagram: &[u8]) -> Result<()> {
+        self.0.send_to(datagram, (to, 5060))?;
+        Ok(())
+    }
+
+    /// Sends one datagram to `to`:5060 and returns the answer.
+    pub(crate) fn exchange(&self, to: &str, datagram: &[u8]) -> Result<String> {
+        self.send(to, datagram)?;
+        let mut answer = vec![0; 65_536];
+        let len = self.0.recv(&mut answer).context("no answer to a datagram")?;
+        Ok(String::from_utf8_lossy(&answer[..len]).into_owned())
+    }
 }
 
 /// Writes `piece` again and again, `pause` apart, until the other end closes; returns how much it took before that.

@@ -43,9 +43,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     cargo_step(&mut report, "fmt", &["fmt", "--all", "--check"]);
     cargo_step(&mut report, "fmt-fuzz", &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]);
-    cargo_step(&mut report, "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    cargo_step(&mut report, "clippy", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     report.cargo_tests(&logs);
-    if cargo_step(&mut report, "build", &["build", "--release", "--package", "ringback"]) {
+    if cargo_step(&mut report, "build", &["build", "--quiet", "--release", "--package", "ringback"]) {
         report.step("demo", || demo(&logs));
         report.interop()?;
     }
