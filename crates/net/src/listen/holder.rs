@@ -1,6 +1,6 @@
 use std::fmt;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 /// The program that holds a port.
@@ -24,7 +24,7 @@ pub(super) fn find(table: &str, address: SocketAddr) -> Option<Holder> {
     let inodes: Vec<String> = [format!("/proc/net/{table}"), format!("/proc/net/{table}6")]
         .iter()
         .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|text| inodes_at(&text, address.port(), table == "tcp"))
+        .flat_map(|text| inodes_at(&text, address, table == "tcp"))
         .map(|inode| format!("socket:[{inode}]"))
         .collect();
     if inodes.is_empty() {
@@ -40,17 +40,31 @@ pub(super) fn find(table: &str, address: SocketAddr) -> Option<Holder> {
     })
 }
 
-/// The inodes of the sockets in a /proc/net table that are bound to `port` (and, of TCP, listen).
-fn inodes_at(table: &str, port: u16, listening: bool) -> Vec<u64> {
+/// The inodes of the sockets in a /proc/net table that stand in the way of `wanted` (and, of TCP, listen): the same port on the same
+/// address, or on all of them.
+fn inodes_at(table: &str, wanted: SocketAddr, listening: bool) -> Vec<u64> {
     let of_line = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
-        let (_, local_port) = fields.nth(1)?.rsplit_once(':')?;
+        let (local_ip, local_port) = fields.nth(1)?.rsplit_once(':')?;
         let state = fields.nth(1)?;
         let inode = fields.nth(5)?.parse().ok()?;
-        let ours = u16::from_str_radix(local_port, 16).ok()? == port && (!listening || state == "0A");
-        ours.then_some(inode)
+        let (ip, wanted_ip) = (read_ip(local_ip)?, wanted.ip().to_canonical());
+        let same_ip = ip == wanted_ip || ip.is_unspecified() || wanted_ip.is_unspecified();
+        let same_port = u16::from_str_radix(local_port, 16).ok()? == wanted.port();
+        (same_ip && same_port && (!listening || state == "0A")).then_some(inode)
     };
     table.lines().filter_map(of_line).collect()
+}
+
+/// An address as /proc/net writes it: words of 32 bits in hexadecimal, each in the machine's own byte order.
+fn read_ip(hex: &str) -> Option<IpAddr> {
+    let word = |at: usize| Some(u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok()?.to_ne_bytes());
+    if hex.len() == 8 {
+        return Some(Ipv4Addr::from(word(0)?).into());
+    }
+    let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+    let bytes: [u8; 16] = words.concat().try_into().ok()?;
+    Some(IpAddr::from(Ipv6Addr::from(bytes)).to_canonical())
 }
 
 #[cfg(test)]
@@ -63,8 +77,18 @@ mod tests {
             0: 0100007F:13C4 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2345 1 0 100\n\
             1: 0100007F:13C4 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 77 1 0 100\n\
             2: 00000000000000000000000001000000:13C5 00000000000000000000000000000000:0000 0A 0:0 00:0 0  0  0 9 2 0\n";
-        assert_eq!(inodes_at(table, 5060, true), [2345]);
-        assert_eq!(inodes_at(table, 5060, false), [2345, 77]);
-        assert_eq!(inodes_at(table, 5061, true), [9]);
+        let at = |address: &str, listening| inodes_at(table, address.parse().unwrap(), listening);
+        assert_eq!(at("127.0.0.1:5060", true), [2345]);
+        assert_eq!(at("127.0.0.1:5060", false), [2345, 77]);
+        assert_eq!(at("0.0.0.0:5060", true), [2345]);
+        assert_eq!(at("[::1]:5061", true), [9]);
+    }
+
+    #[test]
+    fn the_same_port_on_another_address_is_not_in_the_way() {
+        let table = "0: 0900007F:13C4 00000000:0000 07 0:0 00:0 0 0 0 2345 2 0\n\
+            1: 00000000:13C4 00000000:0000 07 0:0 00:0 0 0 0 77 2 0\n";
+        assert_eq!(inodes_at(table, "127.0.0.1:5060".parse().unwrap(), false), [77]);
+        assert_eq!(inodes_at(table, "[2001:db8::1]:5061".parse().unwrap(), false), []);
     }
 }
