@@ -44,9 +44,7 @@ pub(crate) fn forwarded_request(
     }
     let strict = preprocessed.next_route.as_deref().filter(|route| is_strict(route));
     let own_routes = preprocessed.own_routes + usize::from(strict.is_some());
-    if own_routes > 0 {
-        edit = edit.remove_first_values(HeaderName::Route, own_routes);
-    }
+    edit = edit.remove_first_values(HeaderName::Route, own_routes);
     match (strict, uri) {
         // Item 6: a strict router wants to be named in the Request-URI, and the target at the end of Route.
         (Some(router), uri) => {

@@ -207,10 +207,10 @@ impl Proxy {
             200..=299 => {
                 branch.pending = false;
                 context.settled = true;
-                context.accepted |= context.invite;
                 if (context.answered.is_none() || context.accepted)
                     && let Some(bytes) = forwarded_response(&packet.message, &[])
                 {
+                    context.accepted |= context.invite;
                     context.answered.get_or_insert(now.mono);
                     layer.respond(now, id, status, bytes);
                 }
