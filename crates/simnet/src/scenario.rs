@@ -30,7 +30,8 @@ use std::time::Duration;
 /// ```
 ///
 /// Scripts know how a message is put together (dialogs, credentials, Via, ACK, CANCEL); `{bob}` is bob's address, `{route}` and
-/// `{route uri}` the sender's first Route, `{forged route}` one that somebody has tampered with, `{record routes}` what the request came with.
+/// `{route uri}` the sender's first Route, `{forged route}` one that somebody has tampered with, `{record routes}` and `{top via}` what
+/// the last request came with.
 #[track_caller]
 pub fn check(text: &str) {
     for shards in [1, 2, 4] {
@@ -219,6 +220,7 @@ impl World {
                 ("{route uri}", route.trim_matches(['<', '>'])),
                 ("{forged route}", &forged),
                 ("{record routes}", &routes.join(", ")),
+                ("{top via}", &script.top_via()),
             ] {
                 text = text.replace(name, value);
             }

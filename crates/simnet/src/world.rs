@@ -349,6 +349,13 @@ impl World {
         Flow { transport: Transport::Tcp, local, remote, connection: Some(id) }
     }
 
+    /// Sends any bytes from one host to another.
+    pub fn inject(&mut self, from: &str, to: &str, stream: bool, bytes: Bytes) {
+        let (from, to) = (self.find(from), self.find(to));
+        let flow = self.flow(from, to, stream);
+        self.send(from, flow, bytes, None);
+    }
+
     /// Closes the stream between two hosts, and tells the other end.
     pub(crate) fn close(&mut self, from: usize, to: usize) {
         let (a, b) = (self.nodes[from].at, self.nodes[to].at);

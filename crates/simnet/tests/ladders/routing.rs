@@ -193,3 +193,24 @@ fn in_a_dialog_the_token_counts_and_not_the_request_uri() {
          exchange -> stranger  200 REGISTER, 200 OPTIONS",
     );
 }
+
+#[test]
+fn a_response_that_has_lost_its_way_back() {
+    for (status, answer) in [("180, 200", "480"), ("486", "486")] {
+        let ack = if status == "486" { "exchange -> bob ACK" } else { "" };
+        check(&format!(
+            "given bob registered
+             alice -> exchange  INVITE bob
+             exchange -> bob    INVITE
+             bob -> exchange    {status}
+                 Via: {{top via}}
+             {ack}
+             {trying}
+             exchange -> alice  {answer}
+                 To: *;tag=*
+                 Via: *;branch=z9hG4bK-alice*
+             alice -> exchange  ACK",
+            trying = if status == "486" { "" } else { "exchange -> alice 180" },
+        ));
+    }
+}
