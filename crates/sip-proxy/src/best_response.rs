@@ -84,4 +84,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn challenges_have_a_limit() {
+        let fields: String = (0..CHALLENGES_MAX + 4).map(|n| format!("WWW-Authenticate: x a={n}\r\n")).collect();
+        let response = |fields: &str| {
+            let text = format!(
+                "SIP/2.0 401 U\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n{fields}\r\n"
+            );
+            Message::parse(text.into()).expect("well-formed")
+        };
+        let mut best = BestResponse::default();
+        best.add(Candidate { status: 401, message: Some(response("")) });
+        best.add(Candidate { status: 401, message: Some(response(&fields)) });
+        assert_eq!(best.take().1.len(), CHALLENGES_MAX);
+    }
 }
