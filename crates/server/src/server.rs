@@ -244,7 +244,7 @@ impl Server {
                     Purpose::User(aor) => self.outputs.push_back(Output::Ask(Ask::Bindings { id, aor })),
                     _ => {
                         let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-                        self.proxy.handle_targets(now, &mut self.layer, id, Ok(vec![elsewhere]));
+                        self.proxy.handle_targets(now, &mut self.layer, id, vec![elsewhere]);
                     }
                 }
             }

@@ -4,15 +4,14 @@ use sip_registrar::Snapshot;
 
 /// The target set of RFC 3261 section 16.5 for a user of ours: every binding, over the flow it was registered on.
 ///
-/// No binding at all is a 480: whether there is such a user is nobody's business.
-pub(crate) fn targets(now: Now, snapshot: &Snapshot) -> Result<Vec<Target>, u16> {
+/// Nobody bound looks like nobody there: whether there is such a user is nobody's business.
+pub(crate) fn targets(now: Now, snapshot: &Snapshot) -> Vec<Target> {
     let current = snapshot.bindings.iter().filter(|binding| binding.expires_at() > now.wall);
-    let targets: Vec<Target> = current
+    current
         .map(|binding| Target {
             uri: Some(binding.contact().to_owned()),
             hop: Hop::Flow(binding.flow()),
             q: binding.q(),
         })
-        .collect();
-    if targets.is_empty() { Err(480) } else { Ok(targets) }
+        .collect()
 }

@@ -147,23 +147,18 @@ impl Proxy {
         layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, None));
     }
 
-    /// The answer to [`Ask::Targets`]: where the request goes, or the status that refuses it.
+    /// The answer to [`Ask::Targets`]: where the request goes; to nowhere means 480.
     pub fn handle_targets(
         &mut self,
         now: Now,
         layer: &mut TransactionLayer,
         id: ServerTransactionId,
-        targets: Result<Vec<Target>, u16>,
+        mut targets: Vec<Target>,
     ) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
-        match targets {
-            Err(status) => context.best.add(Candidate { status, message: None }),
-            Ok(mut targets) => {
-                targets.truncate(TARGETS_MAX);
-                targets.sort_by_key(|target| target.q); // stable: the order among equals stays
-                context.waiting = targets;
-            }
-        }
+        targets.truncate(TARGETS_MAX);
+        targets.sort_by_key(|target| target.q); // stable: the order among equals stays
+        context.waiting = targets;
         self.proceed(now, layer, id);
     }
 

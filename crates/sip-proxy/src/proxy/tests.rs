@@ -39,7 +39,7 @@ impl Bench {
     fn targets(&mut self, id: ServerTransactionId, count: u16) {
         assert_eq!(self.proxy.poll_output(), Some(Ask::Targets { id }));
         let target = |n| Target { uri: None, hop: Hop::Flow(flow(n)), q: 1000 };
-        self.proxy.handle_targets(self.now, &mut self.layer, id, Ok((0..count).map(target).collect()));
+        self.proxy.handle_targets(self.now, &mut self.layer, id, (0..count).map(target).collect());
     }
 
     /// What was sent: requests by their transaction, responses by their status.
@@ -151,7 +151,7 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     let id = bench.request("MESSAGE", "sip:b@b");
     assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
     let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Ok(vec![target]));
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![target]);
     let Some(Ask::Resolve { ticket, uri }) = bench.proxy.poll_output() else { panic!("where to?") };
     assert_eq!(uri, "sip:b@b");
     for _ in 0..2 {
@@ -163,14 +163,6 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     assert_eq!(bench.sent().1, [200]);
     bench.run_out();
     bench.assert_empty();
-}
-
-#[test]
-fn a_refusal_of_the_parents_goes_back() {
-    let mut bench = Bench::new(10);
-    let id = bench.request("MESSAGE", "sip:b@b");
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Err(404));
-    assert_eq!(bench.sent().1, [404]);
 }
 
 #[test]
@@ -190,7 +182,7 @@ fn a_flow_that_failed_is_forgotten() {
     bench.request("INVITE", "sip:b@b");
     let Some(Ask::Targets { id }) = bench.proxy.poll_output() else { panic!("where to?") };
     let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, Ok(vec![target]));
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![target]);
     let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };
     bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1), flow(2)]);
     let Some(Output::Send { transaction: Some(first), .. }) = bench.layer.poll_output() else { panic!("sent") };
