@@ -77,7 +77,7 @@ impl Server {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }
             Input::Answer(Answer::Bindings { id, snapshot }) => {
-                self.proxy.handle_targets(now, &mut self.layer, id, targets(now, &snapshot));
+                self.proxy.handle_targets(now, &mut self.layer, id, targets(&snapshot));
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, flows }) => {
