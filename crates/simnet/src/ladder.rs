@@ -140,8 +140,8 @@ impl Ladder {
 }
 
 impl Rung {
-    /// What is wrong with this message as an instance of this rung, `None` when nothing is.
-    pub(crate) fn differs(&self, found: &crate::Entry) -> Option<String> {
+    /// Whether it is this message that was found, fields aside.
+    pub(crate) fn is(&self, found: &crate::Entry) -> bool {
         let what = found.what();
         let word = |n: usize| self.words.split_whitespace().nth(n);
         let same_what = match word(0) {
@@ -152,10 +152,7 @@ impl Rung {
             }
             method => Some(&*what) == method,
         };
-        if !same_what || (&self.from, &self.to, self.stream) != (&found.from, &found.to, found.stream) {
-            return Some("another message".to_owned());
-        }
-        None
+        same_what && (&self.from, &self.to, self.stream) == (&found.from, &found.to, found.stream)
     }
 }
 

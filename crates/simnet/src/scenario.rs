@@ -116,7 +116,7 @@ impl Play {
         while world.trace.len() <= nth && world.step_by(at) {}
         self.failure = match world.trace.get(nth).cloned() {
             None => Some(format!("`{rung}` is missing")),
-            Some(entry) if rung.differs(&entry).is_some() => rung.differs(&entry),
+            Some(entry) if !rung.is(&entry) => Some("another message".to_owned()),
             Some(entry) if entry.at != at => {
                 Some(format!("`{rung}` at {} ms, not {} ms", entry.at.as_millis(), at.as_millis()))
             }
@@ -145,7 +145,7 @@ impl Play {
             });
             let actual = world.trace.get(nth).map_or(String::new(), Entry::to_string);
             let rung = self.rungs.get(nth).filter(|_| self.failure.is_none() || nth + 1 != self.times.len());
-            let same = rung.zip(world.trace.get(nth)).is_some_and(|(rung, entry)| rung.differs(entry).is_none());
+            let same = rung.zip(world.trace.get(nth)).is_some_and(|(rung, entry)| rung.is(entry));
             text.push_str(&format!("{} {expected:<52} | {actual}\n", if same { ' ' } else { '!' }));
         }
         if let Some(entry) = self.times.len().checked_sub(1).and_then(|nth| world.trace.get(nth)) {

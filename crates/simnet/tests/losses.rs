@@ -188,3 +188,20 @@ fn a_thousand_calls_over_a_bad_network_all_end() {
     thousand_calls(1, 1);
     thousand_calls(2, 4);
 }
+
+#[test]
+fn the_same_seed_makes_the_same_world() {
+    let ladder = |seed: u64| {
+        let mut world = office(seed, 2, &["alice".to_owned(), "bob".to_owned()]);
+        let ms = Duration::from_millis;
+        world.link = Link { delay: ms(10), jitter: ms(60), loss_percent: 20, twice_percent: 10 };
+        world.command("alice", dial(1, "bob"));
+        world.run_until(ms(5000));
+        world.command("bob", answer(CallId::Incoming(1)));
+        world.run_until(ms(10_000));
+        let messages: Vec<_> = world.trace.iter().map(|entry| entry.bytes.clone()).collect();
+        (world.ladder(), messages)
+    };
+    assert_eq!(ladder(3), ladder(3));
+    assert_ne!(ladder(3).0, ladder(4).0);
+}
