@@ -112,6 +112,9 @@ mod tests {
             assert_eq!(aor.expect("a user").as_str(), "bob@example.org", "{uri}");
         }
         assert!(domains.address_of_record(&Uri::parse("sip:example.org").expect("a URI")).is_none());
-        assert_eq!(Domains::new([""; 0], vec![]).expect("empty").canonical(), "localhost");
+        let nameless = Domains::new([""; 0], vec![5060]).expect("empty");
+        assert_eq!(nameless.canonical(), "localhost");
+        let local = "192.0.2.1:5060".parse().expect("an address");
+        assert!(nameless.contains(&Uri::parse("sip:a@localhost").expect("a URI"), local));
     }
 }

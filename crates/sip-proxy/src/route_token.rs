@@ -152,6 +152,17 @@ mod tests {
         }
     }
 
+    /// Ends of two families, as a socket for both shows them, come back as that socket takes them.
+    #[test]
+    fn an_ipv4_address_beside_an_ipv6_one_comes_back_mapped() {
+        let mac = Mac::from_key([1; 16]);
+        let mixed = flow(Transport::Udp, "[2001:db8::1]:5060", "10.0.0.9:5070", None);
+        let mapped = flow(Transport::Udp, "[2001:db8::1]:5060", "[::ffff:10.0.0.9]:5070", None);
+        let text = RouteToken::new(&mac, mixed, mixed, "a1").write(&mac, "call");
+        let token = RouteToken::read(&mac, "call", &text).expect("our own");
+        assert_eq!((token.caller, token.callee), (mapped, mapped));
+    }
+
     #[test]
     fn nobody_else_can_make_one() {
         let mac = Mac::from_key([1; 16]);
