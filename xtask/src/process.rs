@@ -219,14 +219,24 @@ pub(crate) fn eventually(what: &str, within: Duration, mut ready: impl FnMut() -
     Ok(())
 }
 
-/// Waits until some process has a UDP socket bound to `ip:port`, from the kernel's table.
+/// Waits until some process has a UDP socket bound to `ip:port`.
 pub(crate) fn wait_udp_bound(ip: &str, port: u16) -> Result<()> {
-    let octets: std::net::Ipv4Addr = ip.parse()?;
-    let want = format!("{:08X}:{port:04X}", u32::from_le_bytes(octets.octets()));
-    eventually(&format!("a UDP socket on {ip}:{port}"), Duration::from_secs(10), || {
-        let table = fs::read_to_string("/proc/net/udp")?;
-        Ok(table.lines().any(|line| line.split_whitespace().nth(1) == Some(want.as_str())))
+    eventually(&format!("a UDP socket on {ip}:{port}"), Duration::from_secs(10), || udp_bound(ip, port))
+}
+
+/// Waits until none has: the kernel may take a moment longer than the process that had it.
+pub(crate) fn wait_udp_free(ip: &str, port: u16) -> Result<()> {
+    eventually(&format!("the end of the UDP socket on {ip}:{port}"), Duration::from_secs(10), || {
+        Ok(!udp_bound(ip, port)?)
     })
+}
+
+/// Whether the kernel's table has such a socket.
+fn udp_bound(ip: &str, port: u16) -> Result<bool> {
+    let octets: std::net::Ipv4Addr = ip.parse()?;
+    let wanted = format!("{:08X}:{port:04X}", u32::from_ne_bytes(octets.octets()));
+    let table = fs::read_to_string("/proc/net/udp")?;
+    Ok(table.lines().any(|line| line.split_whitespace().nth(1) == Some(wanted.as_str())))
 }
 
 /// The last lines of `text`, for an error message.

@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::cargo;
 use crate::peers::{kamailio, ringback};
-use crate::process::{Process, Scope};
+use crate::process::{Process, Scope, wait_udp_free};
 
 /// The core that the server under test has to itself, and the one that the load runs on.
 const SERVER_CORE: u32 = 0;
@@ -138,6 +138,7 @@ impl Bench {
     /// Starts a fresh server on its core.
     fn start(&self, rival: Rival) -> Result<Process> {
         let ip = self.scope.ip(1);
+        wait_udp_free(&ip, 5060)?;
         match rival {
             Rival::Kamailio { children } => {
                 kamailio::start(&self.scope, &ip, &kamailio::Setup { children, core: Some(SERVER_CORE) })

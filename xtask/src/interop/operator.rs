@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::{Needs, Row, World};
 use crate::peers::ringback;
 use crate::peers::sipp::{self, Outcome};
-use crate::process::tail;
+use crate::process::{tail, wait_udp_free};
 
 pub(super) const SCENARIOS: &[Row] = &[
     ("wrong_configuration_shows_line_and_key", Needs::Ringback, wrong_configuration),
@@ -62,6 +62,7 @@ fn killed_and_restarted(world: &World) -> Result<()> {
     let (server, ip) = (world.exchange_ip(), world.scope.ip(2));
     sipp::register_ok(&world.scope, &server, "carol", &ip, &format!("{ip}:5060"))?;
     exchange.kill();
+    wait_udp_free(&server, 5060)?;
     let _exchange = world.start_exchange()?;
     sipp::register_ok(&world.scope, &server, "carol", &ip, &format!("{ip}:5060"))?;
     let _callee = sipp::start_callee(&world.scope, "callee", &ip, &[])?;
