@@ -4,11 +4,15 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_millis(20);
 
 /// Messages in a window from which on it pays to let them gather: 800 a second. It must be well over one for each pause of
-/// [`GATHER`], or peers that wait for each answer would look like load.
+/// [`GATHER_MAX`], or peers that wait for each answer would look like load.
 const GATHER_FROM: u32 = 16;
 
-/// The time from the start of one turn to the start of the next, while gathering. Also the most that gathering delays a message.
-const GATHER: Duration = Duration::from_millis(2);
+/// Messages that are enough for one turn: more would save little and wait longer.
+const GATHER_FOR: u32 = 32;
+
+/// The longest time from the start of one turn to the start of the next, while gathering. Also the most that gathering delays a
+/// message.
+const GATHER_MAX: Duration = Duration::from_millis(2);
 
 /// How long not to gather after it has turned out to slow the peers down instead.
 const GATHER_NOT: Duration = Duration::from_millis(200);
@@ -19,13 +23,14 @@ const GATHER_NOT: Duration = Duration::from_millis(200);
 pub(super) struct Pace {
     window_start: Instant,
     in_window: u32,
-    gathering: bool,
+    /// The time from one turn to the next; `None` while there is no load to gather.
+    gather: Option<Duration>,
     not_before: Instant,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Pace {
-        Pace { window_start: now, in_window: 0, gathering: false, not_before: now }
+        Pace { window_start: now, in_window: 0, gather: None, not_before: now }
     }
 
     /// A turn that began at `start` brought `messages`.
@@ -36,24 +41,25 @@ impl Pace {
             return;
         }
         let busy = u128::from(self.in_window) * WINDOW.as_micros() >= u128::from(GATHER_FROM) * length.as_micros();
-        if self.gathering && !busy {
+        if self.gather.is_some() && !busy {
             // Either the load is gone, or these were peers that wait for each answer before they ask again: no batch ever gathers.
             self.not_before = start + GATHER_NOT;
         }
-        self.gathering = busy && start >= self.not_before;
+        let gather = (length * GATHER_FOR / self.in_window.max(1)).min(GATHER_MAX);
+        self.gather = (busy && start >= self.not_before).then_some(gather);
         self.window_start = start;
         self.in_window = 0;
     }
 
     /// How long to sleep at `now` before the turn after the one that began at `start`; zero: not at all.
     pub(super) fn pause(&self, start: Instant, now: Instant) -> Duration {
-        if self.gathering { (start + GATHER).saturating_duration_since(now) } else { Duration::ZERO }
+        self.gather.map_or(Duration::ZERO, |gather| (start + gather).saturating_duration_since(now))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GATHER, GATHER_NOT, Pace, WINDOW};
+    use super::{GATHER_MAX, GATHER_NOT, Pace, WINDOW};
     use std::time::{Duration, Instant};
 
     const MS: Duration = Duration::from_millis(1);
@@ -84,7 +90,7 @@ mod tests {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
         assert_eq!(run(&mut pace, &mut now, 1, MS / 4, WINDOW).1, 0);
-        let (turns, pauses) = run(&mut pace, &mut now, 4, GATHER, 100 * MS);
+        let (turns, pauses) = run(&mut pace, &mut now, 4, GATHER_MAX, 100 * MS);
         assert_eq!(turns, pauses);
         run(&mut pace, &mut now, 1, 10 * MS, 3 * WINDOW);
         assert_eq!(run(&mut pace, &mut now, 1, 10 * MS, 1000 * MS).1, 0);
@@ -94,9 +100,17 @@ mod tests {
     fn the_time_a_turn_took_counts() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        run(&mut pace, &mut now, 64, MS, 30 * MS);
-        assert_eq!(pace.pause(now, now + GATHER / 4), GATHER * 3 / 4);
-        assert_eq!(pace.pause(now, now + GATHER * 2), Duration::ZERO);
+        run(&mut pace, &mut now, 4, 2 * MS, 60 * MS); // 2,000 a second
+        assert_eq!(pace.pause(now, now + GATHER_MAX / 4), GATHER_MAX * 3 / 4);
+        assert_eq!(pace.pause(now, now + GATHER_MAX * 2), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_more_comes_the_shorter_it_waits() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        run(&mut pace, &mut now, 64, MS, 60 * MS); // 64,000 a second: 32 in half a millisecond
+        assert_eq!(pace.pause(now, now), MS / 2);
     }
 
     #[test]
