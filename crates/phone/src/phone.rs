@@ -181,6 +181,10 @@ impl Phone {
                         port,
                     }));
                 }
+                Some(sip_ua::Output::KeepAlive { flow }) => {
+                    let bytes = Bytes::from_static(b"\r\n\r\n");
+                    self.outputs.push_back(Output::Send { flow, bytes, transaction: None });
+                }
                 Some(sip_ua::Output::Event(event)) => self.handle_event(now, event),
                 None => return,
             }

@@ -279,7 +279,7 @@ fn an_account_registers_and_calls_over_the_same_connection() {
     w.run(100);
     let call = Dial { call: 1, uri: "101".into(), account: Some(AccountId(1)), play: Source::Silence, record: false };
     w.command("alice", Command::Dial(call));
-    w.run(100);
+    w.run(29_900);
     w.input("alice", Input::ConnectionClosed(ConnectionId(7)));
     w.run(100);
     w.command("alice", Command::Unregister { account: AccountId(1) });
@@ -291,10 +291,11 @@ fn an_account_registers_and_calls_over_the_same_connection() {
          100 alice -> exchange INVITE over TCP
          110 exchange -> alice 404 INVITE over TCP
          120 alice -> exchange ACK over TCP
-         200 alice -> exchange REGISTER over TCP
-         210 exchange -> alice 200 REGISTER over TCP
-         300 alice -> exchange REGISTER over TCP
-         310 exchange -> alice 200 REGISTER over TCP",
+         25558 alice -> exchange keep-alive over TCP
+         30000 alice -> exchange REGISTER over TCP
+         30010 exchange -> alice 200 REGISTER over TCP
+         30100 alice -> exchange REGISTER over TCP
+         30110 exchange -> alice 200 REGISTER over TCP",
     );
     let told = ["registered 300", "failed 404 Not Found", "registered 300", "unregistered true", "unregistered true"];
     assert_eq!(w.told("alice"), told);

@@ -44,6 +44,8 @@ pub(crate) enum Timer {
     ForgetInvite(u64),
     /// A registration is to be refreshed or tried again.
     Register(RegistrationId),
+    /// The flow of a registration is to be kept open.
+    KeepAlive(RegistrationId),
 }
 
 impl UserAgent {
@@ -87,7 +89,7 @@ impl UserAgent {
         self.handle_resolved(now, layer, ticket, flows);
     }
 
-    /// Takes the news that a connection is gone: registrations that used it are made again at once.
+    /// Takes the news that a connection is gone: registrations that used it are made again.
     pub fn handle_connection_closed(&mut self, now: Now, layer: &mut TransactionLayer, connection: ConnectionId) {
         self.registrations_lose(now, layer, connection);
     }
@@ -101,6 +103,7 @@ impl UserAgent {
                 Timer::InviteExpires(call, server, status) => self.invite_expires(now, layer, call, server, status),
                 Timer::ForgetInvite(key) => self.forget_request(key),
                 Timer::Register(registration) => self.registration_due(now, layer, registration, set_for),
+                Timer::KeepAlive(registration) => self.keep_alive_is_due(now, registration, set_for),
             }
         }
     }

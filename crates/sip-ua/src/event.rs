@@ -12,6 +12,11 @@ pub enum Output {
         /// What to look up.
         next_hop: NextHop,
     },
+    /// Send a double CR LF this way, outside of any transaction, so that NATs and the registrar keep it open (RFC 5626 section 4.4.1).
+    KeepAlive {
+        /// The flow of a registration.
+        flow: Flow,
+    },
     /// Something happened.
     Event(Event),
 }

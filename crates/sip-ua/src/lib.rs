@@ -14,6 +14,7 @@ mod deadlines;
 mod dialog;
 mod event;
 mod incoming;
+mod keep_alive;
 mod next_hop;
 mod options;
 mod outgoing;

@@ -27,6 +27,9 @@ pub struct Account {
 const RETRY_BASE_S: u64 = 10;
 /// The longest wait between retries.
 const RETRY_MAX_S: u64 = 1_800;
+/// A connection that is lost so soon after a REGISTER succeeded over it counts as a failure: its other end closes after each answer, and
+/// would get a storm of REGISTERs if each loss made a new one at once.
+const STEADY_S: u64 = 30;
 /// The largest Min-Expires that we follow.
 const EXPIRES_MAX_S: u32 = 86_400;
 
@@ -47,10 +50,15 @@ pub(crate) struct Registration {
     state: State,
     /// The way that the latest 2xx came.
     pub(crate) flow: Option<Flow>,
+    /// When that way is next kept open.
+    pub(crate) keep_alive_at: Option<Instant>,
+    /// When the latest REGISTER was sent.
+    sent_at: Option<Instant>,
     pub(crate) auth: Auth,
     call_id: String,
     from_tag: String,
     cseq: u32,
+    /// Failures in a row; a success ends the row only when it has lasted (see [`STEADY_S`]).
     failures: u32,
 }
 
@@ -71,6 +79,8 @@ impl UserAgent {
             wanted_s: None,
             state: State::Off,
             flow: None,
+            keep_alive_at: None,
+            sent_at: None,
             auth: Auth::new(account.identity.credentials.clone()),
             call_id: self.rng.token(CALL_ID_LENGTH),
             from_tag: self.rng.token(TAG_LENGTH),
@@ -122,6 +132,7 @@ impl UserAgent {
             &mut self.rng,
         );
         registration.cseq += 1;
+        registration.sent_at = Some(now.mono);
         request.from = From::Identity(identity.clone(), registration.from_tag.clone());
         request.to = identity.name_addr(None);
         request.call_id = registration.call_id.clone();
@@ -161,11 +172,11 @@ impl UserAgent {
                 let asked_s = registration.wanted_s.unwrap_or(u32::MAX);
                 let expires_s = granted_s(&packet.message, &registration.account.identity.contact_user, asked_s);
                 registration.flow = Some(packet.flow);
-                registration.failures = 0;
                 let refresh_at = now.mono + refresh_after(expires_s, &mut self.rng);
                 registration.state = State::Bound { refresh_at };
                 let wanted = registration.wanted_s;
                 self.deadlines.set(refresh_at, Timer::Register(id));
+                self.keep_alive_later(now, id);
                 self.event(Event::Registered { registration: id, expires_s });
                 if wanted.is_none() {
                     self.send_register(now, layer, id);
@@ -226,15 +237,19 @@ impl UserAgent {
         id: RegistrationId,
         set_for: Instant,
     ) {
-        match self.registrations.get(&id).map(|registration| registration.state) {
-            Some(State::Bound { refresh_at: at } | State::Waiting { until: at }) if at == set_for => {
-                self.send_register(now, layer, id)
+        let Some(registration) = self.registrations.get_mut(&id) else { return };
+        match registration.state {
+            State::Bound { refresh_at } if refresh_at == set_for => {
+                registration.failures = 0;
+                self.send_register(now, layer, id);
             }
+            State::Waiting { until } if until == set_for => self.send_register(now, layer, id),
             _ => {}
         }
     }
 
-    /// Makes registrations again whose connection is gone: the registrar can reach us over no other.
+    /// Makes registrations again whose connection is gone: the registrar can reach us over no other. At once if it had held for a while,
+    /// else like any that failed (RFC 5626 section 4.5).
     pub(crate) fn registrations_lose(&mut self, now: Now, layer: &mut TransactionLayer, connection: ConnectionId) {
         let lost =
             |registration: &Registration| registration.flow.is_some_and(|flow| flow.connection == Some(connection));
@@ -243,7 +258,14 @@ impl UserAgent {
         for id in ids {
             let Some(registration) = self.registrations.get_mut(&id) else { continue };
             registration.flow = None;
-            if matches!(registration.state, State::Bound { .. }) {
+            if !matches!(registration.state, State::Bound { .. }) {
+                continue;
+            }
+            let steady = Duration::from_secs(STEADY_S);
+            if registration.sent_at.is_some_and(|sent| now.mono.saturating_duration_since(sent) < steady) {
+                self.registration_fails(now, id, Failure::Unreachable, None);
+            } else {
+                registration.failures = 0;
                 self.send_register(now, layer, id);
             }
         }

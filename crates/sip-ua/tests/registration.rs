@@ -222,7 +222,7 @@ fn a_lost_connection_is_made_again_at_once() {
     let contact = w.delivered[0].header(HeaderName::Contact).unwrap();
     assert_eq!(contact, "<sip:alice@10.0.0.1:5060;transport=tcp>;expires=300");
     w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(1)));
-    w.run(1000);
+    w.run(30_000);
     assert_eq!(seen.borrow().len(), 1, "that was another one");
     w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
     w.run(1000);
@@ -233,6 +233,67 @@ fn a_lost_connection_is_made_again_at_once() {
     w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
     w.run(1000);
     assert_eq!(seen.borrow().len(), 3);
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_gets_no_storm() {
+    let mut w = World::new(&["alice"]);
+    let seen = answers(&mut w, &[]);
+    let registrar = format!("sip:{};transport=tcp", w.node("server").at);
+    let account = Account { identity: World::identity("alice", None), registrar, route: Route::Uri(None) };
+    let id = w.agent("alice", |_, _, agent| agent.add_account(account));
+    w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 3000));
+    for _ in 0..600 {
+        w.run(1000);
+        w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
+    }
+    let sent = sent(&w);
+    assert!((5..12).contains(&sent.len()), "{sent:?}");
+    assert!(sent.windows(3).all(|three| three[2] - three[1] > (three[1] - three[0]) / 2), "{sent:?}");
+    assert_eq!(w.events("alice")[..2], ["registered 3000", "registration failed 503 retry true"]);
+    // One that holds is made again at once when it is lost, and then the waits begin short again.
+    w.run(400_000);
+    w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
+    w.run(1000);
+    let held = seen.borrow().len();
+    w.agent("alice", |now, layer, agent| agent.handle_connection_closed(now, layer, ConnectionId(5060)));
+    w.run(10_100);
+    assert_eq!(seen.borrow().len(), held + 1);
+}
+
+#[test]
+fn the_flow_of_a_registration_is_kept_alive() {
+    for transport in ["udp", "tcp"] {
+        let mut w = World::new(&["alice"]);
+        let _seen = answers(&mut w, &[]);
+        let registrar = format!("sip:{};transport={transport}", w.node("server").at);
+        let account = Account { identity: World::identity("alice", None), registrar, route: Route::Uri(None) };
+        let id = w.agent("alice", |_, _, agent| agent.add_account(account));
+        w.run(100_000);
+        assert!(w.keep_alives.is_empty(), "there is nothing to keep");
+        w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 3000));
+        w.run(600_000);
+        let (at, server) = (w.node("alice").at, w.node("server").at);
+        let times: Vec<u64> = w.keep_alives.iter().map(|(at, _)| *at).collect();
+        assert!((20..=25).contains(&times.len()), "{times:?}");
+        let gaps: Vec<u64> = std::iter::once(&100_020).chain(&times).zip(&times).map(|(a, b)| b - a).collect();
+        assert!(gaps.iter().all(|gap| (24_000..=29_000).contains(gap)), "{gaps:?}");
+        assert!(gaps.iter().max() > gaps.iter().min(), "not in step with other phones");
+        for (_, flow) in &w.keep_alives {
+            assert_eq!((flow.local, flow.remote, flow.transport.as_param()), (at, server, transport));
+            assert_eq!(flow.connection.is_some(), transport == "tcp", "over the very connection");
+        }
+        // Each REGISTER begins the wait anew, and there are no two waits.
+        let sent = w.keep_alives.len();
+        for _ in 0..20 {
+            w.agent("alice", |now, layer, agent| agent.register(now, layer, id, 3000));
+            w.run(10_000);
+        }
+        assert_eq!(w.keep_alives.len(), sent);
+        w.agent("alice", |now, layer, agent| agent.unregister(now, layer, id));
+        w.run(100_000);
+        assert_eq!(w.keep_alives.len(), sent, "what is gone needs no keeping");
+    }
 }
 
 #[test]

@@ -208,6 +208,7 @@ impl World {
         let what = match &message {
             Ok(message) if message.is_request() => message.method_text().to_owned(),
             Ok(message) => format!("{} {}", message.status(), message.method_text()),
+            Err(_) if bytes == "\r\n\r\n" => "keep-alive".to_owned(),
             Err(_) => "nonsense".to_owned(),
         };
         self.sip.extend(message.ok());

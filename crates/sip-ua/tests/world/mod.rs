@@ -64,6 +64,8 @@ pub struct World {
     pub incoming_call: Option<CallId>,
     /// Names that resolve to more than one address, or to none.
     pub names: BTreeMap<String, Vec<SocketAddr>>,
+    /// Keep-alives: when, in milliseconds, and which way.
+    pub keep_alives: Vec<(u64, Flow)>,
 }
 
 impl World {
@@ -87,6 +89,7 @@ impl World {
             transaction: None,
             incoming_call: None,
             names: BTreeMap::new(),
+            keep_alives: Vec::new(),
         };
         for name in names {
             let n = world.nodes.len() as u64 + 1;
@@ -306,6 +309,11 @@ impl World {
                 let flows =
                     remotes.into_iter().map(|remote| Flow { transport, local: node.at, remote, connection: None });
                 agent.resolved(now, layer, ticket, flows.collect());
+                true
+            }
+            Some(Output::KeepAlive { flow }) => {
+                let at = self.now.mono.duration_since(self.start.mono);
+                self.keep_alives.push((u64::try_from(at.as_millis()).unwrap(), flow));
                 true
             }
             Some(Output::Event(event)) => {
