@@ -95,14 +95,14 @@ impl Server {
 
     fn uses_our_name(&self, packet: &Packet) -> bool {
         let from = packet.message.from().ok().and_then(|from| from.uri_parsed().ok());
-        from.is_some_and(|uri| self.config.domains.contains(&uri, packet.flow.local))
+        from.is_some_and(|uri| self.config.domains.names_us(&uri, packet.flow.local))
     }
 
     /// Whether an authenticated user may send this: in their own name only.
     fn speaks_for(&self, packet: &Packet, kind: Kind, user: &str) -> bool {
         let address = if kind == Kind::Www { packet.message.to() } else { packet.message.from() };
         let uri = address.ok().and_then(|address| address.uri_parsed().ok());
-        let ours = uri.filter(|uri| self.config.domains.contains(uri, packet.flow.local));
+        let ours = uri.filter(|uri| self.config.domains.names_us(uri, packet.flow.local));
         ours.and_then(|uri| self.config.domains.address_of_record(&uri)).is_some_and(|aor| aor.user() == user)
     }
 

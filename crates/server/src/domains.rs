@@ -48,7 +48,17 @@ impl Domains {
     /// The port counts: `sip:100@127.0.0.1:5070` is a phone on this machine, unless we listen there. A URI without a port
     /// leaves it to the domain.
     pub fn contains(&self, uri: &Uri<'_>, local: SocketAddr) -> bool {
-        let host = match uri.host {
+        self.is_our_host(uri, local) && uri.port.is_none_or(|port| port == local.port() || self.ports.contains(&port))
+    }
+
+    /// Whether a URI, in a From of a request that came to our `local` address, is a name that only we can vouch for. To whoever
+    /// reads it a port makes no difference, and a URI without a host (`tel:100`) looks like one of our users.
+    pub fn names_us(&self, uri: &Uri<'_>, local: SocketAddr) -> bool {
+        !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) || self.is_our_host(uri, local)
+    }
+
+    fn is_our_host(&self, uri: &Uri<'_>, local: SocketAddr) -> bool {
+        match uri.host {
             Host::Name(name) => {
                 let name = name.trim_end_matches('.');
                 self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -57,8 +67,7 @@ impl Domains {
                 let ip = ip.to_canonical();
                 ip == local.ip().to_canonical() || self.addresses.contains(&ip)
             }),
-        };
-        host && uri.port.is_none_or(|port| port == local.port() || self.ports.contains(&port))
+        }
     }
 
     /// The address-of-record that a URI of ours means: its user in the canonical domain. `None` for a URI without a user or with one
@@ -99,6 +108,24 @@ mod tests {
             ("sip:a@example.com", false),
         ] {
             assert_eq!(domains.contains(&Uri::parse(uri).expect("a URI"), local), ours, "{uri}");
+        }
+    }
+
+    #[test]
+    fn names_are_ours_whatever_the_port() {
+        let domains = Domains::new(["example.org", "10.0.0.1"], vec![5060]).expect("good names");
+        let local = "192.0.2.1:5060".parse().expect("an address");
+        for (uri, ours) in [
+            ("sip:a@example.org:9999", true),
+            ("sips:a@EXAMPLE.org.", true),
+            ("sip:a@10.0.0.1:1", true),
+            ("sip:a@192.0.2.1:9999", true),
+            ("tel:100", true),
+            ("im:a@example.com", true),
+            ("sip:a@example.com:5060", false),
+            ("sip:a@192.0.2.2", false),
+        ] {
+            assert_eq!(domains.names_us(&Uri::parse(uri).expect("a URI"), local), ours, "{uri}");
         }
     }
 

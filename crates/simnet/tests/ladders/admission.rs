@@ -21,6 +21,43 @@ fn who_uses_our_name_must_prove_it() {
 }
 
 #[test]
+fn our_name_is_ours_at_any_port_and_as_a_number() {
+    for from in [
+        "sip:alice@example.org:9999",
+        "sips:alice@example.org:9999",
+        "sip:alice@{exchange}9",
+        "tel:alice",
+        "im:alice@x",
+    ] {
+        check(&format!(
+            "given bob registered, carol signs when asked
+             stranger -> exchange  MESSAGE bob
+                 From: <{from}>;tag=1
+             exchange -> stranger  407
+             carol -> exchange     MESSAGE bob
+                 From: <{from}>;tag=1
+             exchange -> carol     407
+             carol -> exchange     MESSAGE bob
+                 From: <{from}>;tag=1
+             exchange -> carol     403"
+        ));
+    }
+    for from in ["sip:alice@example.org:9999", "tel:alice"] {
+        check(&format!(
+            "given bob registered, alice signs when asked
+             alice -> exchange  MESSAGE bob
+                 From: <{from}>;tag=1
+             exchange -> alice  407
+             alice -> exchange  MESSAGE bob
+                 From: <{from}>;tag=1
+             exchange -> bob    MESSAGE
+             bob -> exchange    200
+             exchange -> alice  200"
+        ));
+    }
+}
+
+#[test]
 fn a_wrong_password_is_forbidden() {
     check(
         "given bob registered, alice signs when asked, alice has password wrong
