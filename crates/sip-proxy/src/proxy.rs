@@ -57,7 +57,8 @@ struct Waiting {
 pub struct Proxy {
     config: Config,
     contexts_max: usize,
-    contexts: Table<ServerTransactionId, Context>,
+    /// Boxed, so that a growing table moves pointers: a copy of half a megabyte a thousand calls would stall the others.
+    contexts: Table<ServerTransactionId, Box<Context>>,
     /// Which request a client transaction was made for.
     forwarded: Table<ClientTransactionId, ServerTransactionId>,
     resolving: Table<u64, Waiting>,
@@ -128,7 +129,7 @@ impl Proxy {
             return layer.respond(now, id, 483, reply);
         }
         let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
-        self.contexts.insert(id, Context::new(invite, preprocessed));
+        self.contexts.insert(id, Box::new(Context::new(invite, preprocessed)));
         if invite {
             self.looks.set(now.mono, LOOK_EVERY, id);
         }
