@@ -208,6 +208,34 @@ fn a_connection_that_brings_no_message_is_cut() {
     let mut pinging = connect(&stage);
     pinging.write_all(b"\r\n\r\n").expect("written");
     ends(&mut pinging);
+    let mut ignored = connect(&stage);
+    ignored.write_all(MESSAGE).expect("written");
+    ends(&mut ignored);
+    stage.totals_until(|totals| totals.connections_cut == 3);
+}
+
+#[test]
+fn a_connection_that_was_answered_may_stay() {
+    let stage = Stage::new(tcp(StreamLimits { first_message: Duration::from_millis(300), ..StreamLimits::default() }));
+    let (mut answered, mut ignored) = (connect(&stage), connect(&stage));
+    answered.write_all(MESSAGE).expect("written");
+    let (_, flow, _) = stage.packet();
+    stage.tell(0, Do::Send(flow, Bytes::from("here"), None));
+    assert_eq!(read(&mut answered, 4), b"here");
+    ends(&mut ignored); // it came later, so the other one's time is over, too
+    closed(&stage);
+    answered.write_all(MESSAGE).expect("written");
+    assert_eq!(stage.packet().1, flow);
+}
+
+#[test]
+fn what_does_not_speak_sip_is_cut_at_once() {
+    let stage = stage();
+    for bytes in [&b"x\r\n\r\n"[..], b"GET / HTTP/1.1\r\n"] {
+        let mut peer = connect(&stage);
+        peer.write_all(bytes).expect("written");
+        ends(&mut peer);
+    }
     stage.totals_until(|totals| totals.connections_cut == 2);
 }
 

@@ -20,6 +20,8 @@ pub enum Frame {
 /// Why a stream makes no sense any more; it is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameError {
+    /// A first line that names no version of SIP: whatever speaks there, it is not SIP.
+    NotSip,
     /// More than [`HEAD_BYTES_MAX`] bytes without the empty line that ends a header.
     HeadTooLong,
     /// Header and Content-Length are together more than [`MESSAGE_BYTES_MAX`].
@@ -31,6 +33,7 @@ pub enum FrameError {
 impl std::fmt::Display for FrameError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            FrameError::NotSip => "what comes over a stream is not SIP",
             FrameError::HeadTooLong => "header on a stream does not end",
             FrameError::MessageTooLong => "message on a stream is too long",
             FrameError::BadContentLength => "Content-Length on a stream makes no sense",
@@ -69,6 +72,13 @@ impl Framer {
             self.buffer.advance(if ping { 4 } else { 2 });
             return Ok(Some(if ping { Frame::Ping } else { Frame::Pong }));
         }
+        // Once, when the first line is whole: it has not been looked at if the search ended before its end.
+        if let Some(end) = memchr(b'\n', &self.buffer)
+            && end >= self.searched
+            && !names_sip(&self.buffer[..end])
+        {
+            return Err(FrameError::NotSip);
+        }
         let from = self.searched.saturating_sub(3);
         let Some(found) = memmem::find(&self.buffer[from..], b"\r\n\r\n") else {
             self.searched = self.buffer.len();
@@ -94,6 +104,11 @@ impl Framer {
         }
         Ok(Some(Frame::Message(message)))
     }
+}
+
+/// Whether a start line names some version of SIP; a wrong one earns a 505 and is none of our business here.
+fn names_sip(line: &[u8]) -> bool {
+    line.windows(4).any(|four| four.eq_ignore_ascii_case(b"SIP/"))
 }
 
 /// The Content-Length of a header; 0 when it has none.
@@ -149,6 +164,22 @@ mod tests {
             assert_eq!(messages(&parts), messages(&whole), "broken at {at}");
         }
         assert_eq!(frames(&[b"\r\n"]).unwrap(), [Frame::Pong]);
+    }
+
+    #[test]
+    fn what_is_not_sip_is_an_error_as_soon_as_its_first_line_is_there() {
+        for other in ["x\r\n", "GET / HTTP/1.1\r\nHost: a", "\x16\x03\x01\n", " \n"] {
+            assert_eq!(frames(&[other.as_bytes()]), Err(FrameError::NotSip), "{other:?}");
+            let bytes: Vec<&[u8]> = other.as_bytes().chunks(1).collect();
+            assert_eq!(frames(&bytes), Err(FrameError::NotSip), "{other:?} byte by byte");
+            let second = format!("X sip:a SIP/2.0\r\n\r\n{other}");
+            assert_eq!(frames(&[second.as_bytes()]), Err(FrameError::NotSip), "{other:?} behind a message");
+        }
+        for sip in ["X sip:a SIP/3.0\r\n\r\n", "sip/2.0 200 OK\r\n\r\n", "a sip/\n\r\n\r\n"] {
+            let bytes: Vec<&[u8]> = sip.as_bytes().chunks(1).collect();
+            assert_eq!(frames(&bytes).unwrap().len(), 1, "{sip:?}");
+        }
+        assert_eq!(frames(&[b"a line without end"]), Ok(vec![]));
     }
 
     #[test]

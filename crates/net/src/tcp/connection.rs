@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sip_message::{Frame, Framer};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use socket2::{SockRef, TcpKeepalive};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
@@ -49,8 +49,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// Runs an accepted connection to its end.
     pub(crate) async fn run_accepted(mut self, stream: TcpStream) {
-        let first_message = Some(Instant::now() + self.limits.first_message);
-        let end = self.run(stream, first_message).await;
+        let probation = Some(Instant::now() + self.limits.first_message);
+        let end = self.run(stream, probation).await;
         self.finish(end).await;
     }
 
@@ -67,24 +67,26 @@ impl Connection {
         self.finish(end).await;
     }
 
-    async fn run(&mut self, mut stream: TcpStream, first_message: Option<Instant>) -> End {
+    async fn run(&mut self, mut stream: TcpStream, probation: Option<Instant>) -> End {
         // Whole small messages at once are what we write, so there is nothing to wait for.
         let _ = stream.set_nodelay(true);
         // A peer that is gone without a word is found out within two minutes.
         let probes = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
         let _ = SockRef::from(&stream).set_tcp_keepalive(&probes.with_retries(4));
         let (reader, writer) = stream.split();
+        let spoken_to = Cell::new(false);
         let reading = Reading {
             flow: self.flow,
             limits: self.limits,
             scratch: &self.scratch,
             events: &self.events,
             pongs: &self.pongs,
+            spoken_to: &spoken_to,
         };
         tokio::select! {
-            end = reading.run(reader, first_message) => end,
+            end = reading.run(reader, probation) => end,
             Ok(()) = &mut self.cut => End::Cut,
-            end = write(writer, &mut self.outgoing, self.limits.write, &self.events) => end,
+            end = write(writer, &mut self.outgoing, self.limits.write, &self.events, &spoken_to) => end,
         }
     }
 
@@ -121,16 +123,21 @@ struct Reading<'a> {
     scratch: &'a Scratch,
     events: &'a mpsc::Sender<WireEvent>,
     pongs: &'a mpsc::WeakSender<Outgoing>,
+    /// Whether our engine has had something to say to the peer: what it did not answer was no SIP, whatever it looked like.
+    spoken_to: &'a Cell<bool>,
 }
 
 impl Reading<'_> {
-    async fn run(&self, reader: ReadHalf<'_>, mut first_message: Option<Instant>) -> End {
+    async fn run(&self, reader: ReadHalf<'_>, mut probation: Option<Instant>) -> End {
         let mut framer = Framer::new();
         let mut message_until = None;
         loop {
-            let until = [message_until, first_message].into_iter().flatten().min();
-            let until = until.unwrap_or_else(|| Instant::now() + self.limits.idle);
+            probation = probation.filter(|_| !self.spoken_to.get());
+            let idle_until = Instant::now() + self.limits.idle;
+            let until = [message_until, probation].into_iter().flatten().fold(idle_until, Instant::min);
             match tokio::time::timeout_at(until, reader.readable()).await {
+                // The probation has been passed while it was waited for.
+                Err(_) if probation == Some(until) && self.spoken_to.get() => continue,
                 Err(_) => return End::Cut,
                 Ok(Err(_)) => return End::Closed,
                 Ok(Ok(())) => {}
@@ -147,7 +154,6 @@ impl Reading<'_> {
             loop {
                 match framer.next_frame() {
                     Ok(Some(Frame::Message(bytes))) => {
-                        first_message = None;
                         message_until = None;
                         if self.events.send(WireEvent::Message { flow: self.flow, bytes }).await.is_err() {
                             return End::Closed;
@@ -180,6 +186,7 @@ async fn write(
     queue: &mut mpsc::Receiver<Outgoing>,
     patience: Duration,
     events: &mpsc::Sender<WireEvent>,
+    spoken_to: &Cell<bool>,
 ) -> End {
     let mut batch: Vec<Outgoing> = Vec::new();
     loop {
@@ -200,6 +207,7 @@ async fn write(
                     written += part;
                     while let Some(message) = batch.get(whole).filter(|message| message.bytes.len() <= written) {
                         written -= message.bytes.len();
+                        spoken_to.set(spoken_to.get() || message.bytes != PONG);
                         whole += 1;
                     }
                     part = written;

@@ -3,7 +3,8 @@ use std::time::Duration;
 /// Connections that one driver holds, accepted and opened ones together; the next is refused.
 pub const CONNECTIONS_MAX: usize = 8192;
 
-/// Connections that one driver holds from one address (a whole office may sit behind one); the next is refused.
+/// Connections that one driver holds from one address (a whole office may sit behind one), or from one /64 of IPv6; the next is
+/// refused.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
 
 /// Messages that may wait to be written to one connection. A peer that lets more pile up is not reading, and is cut.
@@ -12,7 +13,8 @@ pub const CONNECTION_QUEUE_MAX: usize = 256;
 /// Seconds in which a message that has begun must be whole; a peer that drips is cut.
 pub const STREAM_MESSAGE_S_MAX: u64 = 20;
 
-/// Seconds in which an accepted connection must bring its first message.
+/// Seconds in which an accepted connection must bring something that our engine has an answer to; keep-alives are not enough, nor is
+/// what is dropped without a word.
 pub const STREAM_FIRST_MESSAGE_S_MAX: u64 = 60;
 
 /// Seconds that a connection may be silent: longer than the longest registration, for a phone is reached over the connection it

@@ -8,7 +8,7 @@ use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -40,6 +40,7 @@ pub(crate) struct Connections {
     open: HashMap<ConnectionId, Open>,
     /// The latest connection to each remote address, for flows that name none.
     by_remote: HashMap<SocketAddr, ConnectionId>,
+    /// How many there are by [`neighbourhood`].
     per_address: HashMap<IpAddr, usize>,
     limits: StreamLimits,
     scratch: Scratch,
@@ -153,10 +154,10 @@ impl Connections {
 
     /// A place in the table for a connection, `None` when there is none left.
     fn admit(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<Connection> {
-        let from_there = self.per_address.entry(remote.ip()).or_default();
+        let from_there = self.per_address.entry(neighbourhood(remote)).or_default();
         if self.open.len() >= self.limits.connections || *from_there >= self.limits.connections_per_address {
             if *from_there == 0 {
-                self.per_address.remove(&remote.ip());
+                self.per_address.remove(&neighbourhood(remote));
             }
             return None;
         }
@@ -185,11 +186,35 @@ impl Connections {
         if self.by_remote.get(&open.remote) == Some(&id) {
             self.by_remote.remove(&open.remote);
         }
-        if let Some(from_there) = self.per_address.get_mut(&open.remote.ip()) {
+        if let Some(from_there) = self.per_address.get_mut(&neighbourhood(open.remote)) {
             *from_there -= 1;
             if *from_there == 0 {
-                self.per_address.remove(&open.remote.ip());
+                self.per_address.remove(&neighbourhood(open.remote));
             }
         }
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the /64 of an IPv6 one, for that much belongs to everybody who has any.
+fn neighbourhood(remote: SocketAddr) -> IpAddr {
+    match remote.ip() {
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_none() => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
+        }
+        ip => ip.to_canonical(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::neighbourhood;
+
+    #[test]
+    fn one_network_of_ipv6_is_one_address() {
+        let of = |text: &str| neighbourhood(text.parse().expect("an address"));
+        assert_eq!(of("[2001:db8:1:2::1]:5060"), of("[2001:db8:1:2:ffff:1:2:3]:9"));
+        assert_ne!(of("[2001:db8:1:2::1]:5060"), of("[2001:db8:1:3::1]:5060"));
+        assert_ne!(of("192.0.2.1:5060"), of("192.0.2.2:5060"));
+        assert_eq!(of("[::ffff:192.0.2.1]:5060"), of("192.0.2.1:9"));
     }
 }
