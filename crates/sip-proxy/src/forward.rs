@@ -1,5 +1,5 @@
-use crate::RouteToken;
 use crate::preprocess::Preprocessed;
+use crate::{Dialog, RouteToken};
 use bytes::Bytes;
 use engine::Mac;
 use sip_message::{Builder, Edit, HeaderName, Message, Method, NameAddr, Transport};
@@ -27,8 +27,8 @@ pub(crate) fn forwarded_request(
         .prepend(HeaderName::Via, format_args!("SIP/2.0/{} {};branch={branch}", flow.transport, flow.local))
         .stamp_via(packet.flow.remote);
     if let Some(mac) = record_route.filter(|_| makes_dialog(request)) {
-        let token =
-            RouteToken::new(mac, packet.flow, flow, request.from_tag().unwrap_or("")).write(mac, request.call_id());
+        let dialog = Dialog::of(request);
+        let token = RouteToken::new(mac, packet.flow, flow, &dialog).write(mac, &dialog);
         edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow });
         if (packet.flow.transport, packet.flow.local) != (flow.transport, flow.local) {
             // RFC 5658: each side must see an address and transport of its own.

@@ -17,5 +17,5 @@ mod validate;
 pub use context::{Hop, TARGETS_MAX, Target};
 pub use preprocess::{Preprocessed, preprocess};
 pub use proxy::{Ask, CONTEXTS_MAX, Config, Proxy};
-pub use route_token::RouteToken;
+pub use route_token::{Dialog, RouteToken};
 pub use validate::{Refused, validate};

@@ -1,4 +1,4 @@
-use crate::RouteToken;
+use crate::{Dialog, RouteToken};
 use engine::Mac;
 use sip_message::{HeaderName, Message, NameAddr, Uri};
 use sip_transaction::Flow;
@@ -25,19 +25,21 @@ impl Preprocessed {
 
 /// Reads the Route fields of `request`. `is_ours` says whether a URI without a token names this proxy (its host and port).
 pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool) -> Preprocessed {
-    let from_tag = request.from_tag().unwrap_or("");
-    // Only what is inside a dialog may use the way that the dialog was given.
-    let in_dialog = request.to_tag().is_some();
-    let token_of =
-        |uri: &Uri<'_>| uri.user.filter(|_| in_dialog).and_then(|user| RouteToken::read(mac, request.call_id(), user));
     let mut found = Preprocessed { own_routes: 0, restored_uri: None, onward: None, next_route: None };
     let routes = request.values(HeaderName::Route).count();
+    if routes == 0 {
+        return found;
+    }
     let mut left = routes;
+    // Only what is inside a dialog may use the way that the dialog was given.
+    let dialog = request.to_tag().map(|_| Dialog::of(request));
+    let onward_of = |uri: &Uri<'_>| {
+        let (user, dialog) = uri.user.zip(dialog.as_ref())?;
+        Some(RouteToken::read(mac, dialog, user)?.onward(mac, dialog))
+    };
     // A strict router in front of us has put our own Record-Route value into the Request-URI.
-    if routes > 0
-        && let Some(token) = request.request_uri_parsed().ok().as_ref().and_then(token_of)
-    {
-        found.onward = Some(token.onward(mac, from_tag));
+    if let Some(onward) = request.request_uri_parsed().ok().as_ref().and_then(onward_of) {
+        found.onward = Some(onward);
         found.restored_uri = request
             .values(HeaderName::Route)
             .last()
@@ -48,9 +50,8 @@ pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bo
     for value in request.values(HeaderName::Route).take(left) {
         let address = NameAddr::parse(value).ok();
         let uri = address.as_ref().and_then(|address| address.uri_parsed().ok());
-        let token = uri.as_ref().and_then(token_of);
-        match (token, uri, address) {
-            (Some(token), ..) => found.onward = Some(token.onward(mac, from_tag)),
+        match (uri.as_ref().and_then(onward_of), uri, address) {
+            (Some(onward), ..) => found.onward = Some(onward),
             (None, Some(uri), _) if is_ours(&uri) => {}
             (None, _, address) => {
                 found.next_route = Some(address.map_or(value, |address| address.uri).to_owned());
@@ -85,7 +86,9 @@ mod tests {
             remote: ([10, 0, 0, 9], port).into(),
             connection: None,
         };
-        let token = RouteToken::new(&mac, flow(1), flow(2), "ft").write(&mac, "1");
+        let first = request("sip:b@b", &[]);
+        let dialog = Dialog::of(&first);
+        let token = RouteToken::new(&mac, flow(1), flow(2), &dialog).write(&mac, &dialog);
         let own = format!("<sip:{token}@10.0.0.1:5060;lr>");
         let ours = |uri: &Uri<'_>| uri.host == Host::V4([10, 0, 0, 1].into()) && uri.port == Some(5060);
         let look = |uri: &str, routes: &[&str]| {
@@ -100,8 +103,8 @@ mod tests {
         assert_eq!(look("sip:b@b", &["<sip:10.0.0.1:5070;lr>"]), (0, None, text("sip:10.0.0.1:5070;lr"), None));
         assert_eq!(look("sip:b@b", &[&format!("{own}, <sip:other;lr>")]), (1, Some(2), text("sip:other;lr"), None));
         assert_eq!(look("sip:b@b", &["<sip:other;lr>", &own]), (0, None, text("sip:other;lr"), None));
-        let other = RouteToken::new(&mac, flow(1), flow(2), "ft").write(&mac, "another call");
-        assert_eq!(look("sip:b@b", &[&format!("<sip:{other}@10.0.0.1:5060;lr>")]), (1, None, None, None));
+        let forged = token.replacen('A', "B", 1);
+        assert_eq!(look("sip:b@b", &[&format!("<sip:{forged}@10.0.0.1:5060;lr>")]), (1, None, None, None));
         let strict = format!("sip:{token}@10.0.0.1:5060;lr");
         assert_eq!(look(&strict, &["<sip:b@b>"]), (0, Some(2), None, text("sip:b@b")));
         assert_eq!(

@@ -1,14 +1,16 @@
 use engine::Mac;
-use sip_message::Transport;
+use sip_message::{BadValue, Host, Message, NameAddr, Transport};
 use sip_transaction::{ConnectionId, Flow};
+use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 
 /// What our Record-Route tells us about a dialog when it comes back in a Route: the flows of both ends, signed.
 ///
 /// It is RFC 5626's flow token for two: each later request of the dialog goes over the flow that its receiver was reached
 /// over, through any NAT and over the very connection, and a request that carries a token of ours is known to belong to a
-/// dialog that we have let through: the signature covers the Call-ID, so that whoever was given a token can use it for that one
-/// call only. Which way is which is told by the From tag of the request that made the dialog.
+/// dialog that we have let through: the signature covers the Call-ID and the names of both ends, so that whoever was given a token
+/// can use it for that one call only, and nobody becomes somebody else in the middle of it. Which way is which is told by the From
+/// tag of the request that made the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteToken {
     /// The flow of the end that sent the first request.
@@ -18,27 +20,54 @@ pub struct RouteToken {
     from_tag: u32,
 }
 
+/// What the messages of one dialog have in common, as one of them has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialog<'a> {
+    call_id: &'a str,
+    from_tag: &'a str,
+    from: Name<'a>,
+    to: Name<'a>,
+}
+
+/// Who somebody is: user and host of a URI. Its display name, port and parameters may come and go.
+type Name<'a> = Option<(Option<&'a str>, Host<'a>)>;
+
+impl<'a> Dialog<'a> {
+    /// As `request` has it, which may be one of either end.
+    pub fn of(request: &'a Message) -> Dialog<'a> {
+        let name = |address: Result<NameAddr<'a>, BadValue>| {
+            address.ok().and_then(|address| address.uri_parsed().ok()).map(|uri| (uri.user, uri.host))
+        };
+        Dialog {
+            call_id: request.call_id(),
+            from_tag: request.from_tag().unwrap_or(""),
+            from: name(request.from()),
+            to: name(request.to()),
+        }
+    }
+}
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const SIGNATURE_BYTES: usize = 8;
 
 impl RouteToken {
-    /// The token of a dialog between two flows, begun by a request with this From tag.
-    pub fn new(mac: &Mac, caller: Flow, callee: Flow, from_tag: &str) -> RouteToken {
-        RouteToken { caller, callee, from_tag: tag_hash(mac, from_tag) }
+    /// The token of a dialog between two flows, as the request that begins it has it.
+    pub fn new(mac: &Mac, caller: Flow, callee: Flow, dialog: &Dialog<'_>) -> RouteToken {
+        RouteToken { caller, callee, from_tag: tag_hash(mac, dialog.from_tag) }
     }
 
-    /// The flow that a request with this From tag leaves by.
-    pub fn onward(&self, mac: &Mac, from_tag: &str) -> Flow {
-        if tag_hash(mac, from_tag) == self.from_tag { self.callee } else { self.caller }
+    /// The flow that a request of the dialog leaves by.
+    pub fn onward(&self, mac: &Mac, dialog: &Dialog<'_>) -> Flow {
+        if tag_hash(mac, dialog.from_tag) == self.from_tag { self.callee } else { self.caller }
     }
 
-    /// The token's text for the call with this Call-ID, fit to be the user part of a URI.
-    pub fn write(&self, mac: &Mac, call_id: &str) -> String {
+    /// The token's text for this dialog, fit to be the user part of a URI.
+    pub fn write(&self, mac: &Mac, dialog: &Dialog<'_>) -> String {
         let mut bytes = Vec::with_capacity(64);
         bytes.extend_from_slice(&self.from_tag.to_be_bytes());
         put_flow(&mut bytes, &self.caller);
         put_flow(&mut bytes, &self.callee);
-        let signature = sign(mac, call_id, &bytes);
+        let signature = sign(mac, dialog.call_id, dialog.from, dialog.to, &bytes);
         bytes.extend_from_slice(&signature);
         let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
         for chunk in bytes.chunks(3) {
@@ -48,8 +77,8 @@ impl RouteToken {
         text
     }
 
-    /// The token that `text` is, `None` when it is none of ours, or one for another call.
-    pub fn read(mac: &Mac, call_id: &str, text: &str) -> Option<RouteToken> {
+    /// The token that `text` is, `None` when it is none of ours, or one for another dialog.
+    pub fn read(mac: &Mac, dialog: &Dialog<'_>, text: &str) -> Option<RouteToken> {
         /// Two IPv6 flows with connections, and some room.
         const TEXT_MAX: usize = 160;
         if text.len() > TEXT_MAX {
@@ -65,14 +94,14 @@ impl RouteToken {
             bytes.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
         }
         let (payload, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
-        if sign(mac, call_id, payload) != signature {
+        let mut rest = payload;
+        let from_tag = u32::from_be_bytes(take::<4>(&mut rest)?);
+        let onward = tag_hash(mac, dialog.from_tag) == from_tag;
+        let (caller, callee) = if onward { (dialog.from, dialog.to) } else { (dialog.to, dialog.from) };
+        if sign(mac, dialog.call_id, caller, callee, payload) != signature {
             return None;
         }
-        let (tag, rest) = payload.split_at_checked(4)?;
-        let mut rest = rest;
-        let caller = take_flow(&mut rest)?;
-        let callee = take_flow(&mut rest)?;
-        Some(RouteToken { caller, callee, from_tag: u32::from_be_bytes(tag.try_into().ok()?) })
+        Some(RouteToken { caller: take_flow(&mut rest)?, callee: take_flow(&mut rest)?, from_tag })
     }
 }
 
@@ -87,8 +116,23 @@ fn value_of(letter: u8) -> Option<u8> {
     })
 }
 
-fn sign(mac: &Mac, call_id: &str, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
-    (mac.of(&[b"route", call_id.as_bytes(), bytes]) as u64).to_be_bytes()
+fn sign(mac: &Mac, call_id: &str, caller: Name<'_>, callee: Name<'_>, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
+    let (caller, callee) = (name_hash(mac, caller).to_be_bytes(), name_hash(mac, callee).to_be_bytes());
+    (mac.of(&[b"route", call_id.as_bytes(), &caller, &callee, bytes]) as u64).to_be_bytes()
+}
+
+/// The case of a host's name makes no difference.
+fn name_hash(mac: &Mac, name: Name<'_>) -> u128 {
+    let Some((user, host)) = name else { return 0 };
+    let user = user.unwrap_or("").as_bytes();
+    match host {
+        Host::Name(name) => {
+            let lower: SmallVec<[u8; 64]> = name.bytes().map(|letter| letter.to_ascii_lowercase()).collect();
+            mac.of(&[b"name", user, &lower])
+        }
+        Host::V4(v4) => mac.of(&[b"v4", user, &v4.octets()]),
+        Host::V6(v6) => mac.of(&[b"v6", user, &v6.octets()]),
+    }
 }
 
 fn tag_hash(mac: &Mac, from_tag: &str) -> u32 {
@@ -139,16 +183,60 @@ mod tests {
         Flow { transport, local: address(local), remote: address(remote), connection: connection.map(ConnectionId) }
     }
 
+    /// `a;tag=1` is short for an address-of-record of some host.
+    fn message(call_id: &str, from: &str, to: &str) -> Message {
+        let long = |address: &str| match address.split_once(';') {
+            _ if address.contains('<') => address.to_owned(),
+            Some((user, tag)) => format!("<sip:{user}@h.x>;{tag}"),
+            None => format!("<sip:{address}@h.x>"),
+        };
+        let text = format!(
+            "BYE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {call_id}\r\nCSeq: 2 BYE\r\n\r\n",
+            long(from),
+            long(to)
+        );
+        Message::parse(text.into()).expect("well-formed")
+    }
+
     #[test]
     fn a_token_brings_back_both_flows_and_tells_the_way() {
         let mac = Mac::from_key([1; 16]);
         let udp = flow(Transport::Udp, "10.0.0.1:5060", "10.0.0.9:5070", None);
         let wss = flow(Transport::Wss, "[2001:db8::1]:443", "[2001:db8::9]:40000", Some(77));
+        let (first, back) = (message("1", "a;tag=a1", "b"), message("1", "b;tag=b2", "a;tag=a1"));
+        let (first, back) = (Dialog::of(&first), Dialog::of(&back));
         for (caller, callee) in [(udp, udp), (udp, wss), (wss, udp), (wss, wss)] {
-            let text = RouteToken::new(&mac, caller, callee, "a1").write(&mac, "call");
-            let token = RouteToken::read(&mac, "call", &text).expect("our own");
-            assert_eq!((token.caller, token.callee), (caller, callee));
-            assert_eq!((token.onward(&mac, "a1"), token.onward(&mac, "b2")), (callee, caller));
+            let text = RouteToken::new(&mac, caller, callee, &first).write(&mac, &first);
+            for dialog in [&first, &back] {
+                let token = RouteToken::read(&mac, dialog, &text).expect("our own");
+                assert_eq!((token.caller, token.callee), (caller, callee));
+            }
+            let token = RouteToken::read(&mac, &back, &text).expect("our own");
+            assert_eq!((token.onward(&mac, &first), token.onward(&mac, &back)), (callee, caller));
+        }
+    }
+
+    #[test]
+    fn it_is_good_for_its_call_and_both_its_ends_only() {
+        let mac = Mac::from_key([1; 16]);
+        let udp = flow(Transport::Udp, "10.0.0.1:5060", "10.0.0.9:5070", None);
+        let first = message("1", "<sip:a@h.x>;tag=a1", "<sip:b@[::1]>");
+        let text = RouteToken::new(&mac, udp, udp, &Dialog::of(&first)).write(&mac, &Dialog::of(&first));
+        for (call_id, from, to, good) in [
+            ("1", "\"A\" <sip:a@H.X:5070;x=y>;tag=a1", "<sip:b@[0::1]>;tag=b", true),
+            ("1", "<sip:b@[::1]>;tag=b", "<sip:a@h.x>;tag=a1", true),
+            ("2", "<sip:a@h.x>;tag=a1", "<sip:b@[::1]>;tag=b", false),
+            ("1", "<sip:c@h.x>;tag=a1", "<sip:b@[::1]>;tag=b", false),
+            ("1", "<sip:a@h.y>;tag=a1", "<sip:b@[::1]>;tag=b", false),
+            ("1", "<sip:h.x>;tag=a1", "<sip:b@[::1]>;tag=b", false),
+            ("1", "<tel:a>;tag=a1", "<sip:b@[::1]>;tag=b", false),
+            ("1", "<sip:a@h.x>;tag=a1", "<sip:b@[::2]>;tag=b", false),
+            ("1", "<sip:a@h.x>;tag=a1", "<sip:b@1.2.3.4>;tag=b", false),
+            ("1", "<sip:b@[::1]>;tag=a1", "<sip:a@h.x>;tag=b", false),
+            ("1", "<sip:a@h.x>;tag=b", "<sip:b@[::1]>;tag=a1", false),
+        ] {
+            let later = message(call_id, from, to);
+            assert_eq!(RouteToken::read(&mac, &Dialog::of(&later), &text).is_some(), good, "{call_id} {from} {to}");
         }
     }
 
@@ -158,8 +246,10 @@ mod tests {
         let mac = Mac::from_key([1; 16]);
         let mixed = flow(Transport::Udp, "[2001:db8::1]:5060", "10.0.0.9:5070", None);
         let mapped = flow(Transport::Udp, "[2001:db8::1]:5060", "[::ffff:10.0.0.9]:5070", None);
-        let text = RouteToken::new(&mac, mixed, mixed, "a1").write(&mac, "call");
-        let token = RouteToken::read(&mac, "call", &text).expect("our own");
+        let request = message("1", "a;tag=a1", "b");
+        let dialog = Dialog::of(&request);
+        let text = RouteToken::new(&mac, mixed, mixed, &dialog).write(&mac, &dialog);
+        let token = RouteToken::read(&mac, &dialog, &text).expect("our own");
         assert_eq!((token.caller, token.callee), (mapped, mapped));
     }
 
@@ -167,17 +257,18 @@ mod tests {
     fn nobody_else_can_make_one() {
         let mac = Mac::from_key([1; 16]);
         let udp = flow(Transport::Udp, "10.0.0.1:5060", "10.0.0.9:5070", None);
-        let text = RouteToken::new(&mac, udp, udp, "a1").write(&mac, "call");
-        assert_eq!(RouteToken::read(&mac, "another call", &text), None);
-        assert_eq!(RouteToken::read(&Mac::from_key([2; 16]), "call", &text), None);
+        let request = message("1", "a;tag=a1", "b");
+        let dialog = Dialog::of(&request);
+        let text = RouteToken::new(&mac, udp, udp, &dialog).write(&mac, &dialog);
+        assert_eq!(RouteToken::read(&Mac::from_key([2; 16]), &dialog, &text), None);
         for at in 0..text.len() - 1 {
             let mut forged = text.clone();
             let other = if text.as_bytes()[at] == b'Q' { "R" } else { "Q" };
             forged.replace_range(at..=at, other);
-            assert_eq!(RouteToken::read(&mac, "call", &forged), None, "{at}");
+            assert_eq!(RouteToken::read(&mac, &dialog, &forged), None, "{at}");
         }
         for junk in ["", "A", "alice", "ü", &"A".repeat(500)] {
-            assert_eq!(RouteToken::read(&mac, "call", junk), None);
+            assert_eq!(RouteToken::read(&mac, &dialog, junk), None);
         }
     }
 }

@@ -339,7 +339,26 @@ fn a_strangers_token_does_not_let_him_call_in_the_name_of_our_users() {
              From: <sip:alice@example.org>;tag=stranger
              To: <sip:bob@example.org>
          exchange -> stranger  407
+         stranger -> exchange  ACK",
+    );
+}
+
+#[test]
+fn nobody_becomes_somebody_else_in_the_middle_of_a_call() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
          stranger -> exchange  ACK
-         exchange -> bob       ACK",
+         exchange -> bob       ACK
+         stranger -> exchange  BYE
+             From: <sip:alice@example.org>;tag=stranger
+         exchange -> stranger  407
+         stranger -> exchange  BYE
+         exchange -> bob       BYE
+         bob -> exchange       200
+         exchange -> stranger  200",
     );
 }
