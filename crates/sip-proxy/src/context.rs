@@ -1,6 +1,6 @@
 use crate::best_response::BestResponse;
 use crate::preprocess::Preprocessed;
-use sip_transaction::{ClientTransactionId, Flow};
+use sip_transaction::{ClientTransactionId, Flow, ServerTransactionId, TransactionLayer};
 use smallvec::SmallVec;
 use std::time::Instant;
 
@@ -70,6 +70,12 @@ impl Context {
             accepted: false,
             settled: false,
         }
+    }
+
+    /// Whether nobody waits for an answer any more: the transaction of the request `id` has come to its end without one, as one other
+    /// than an INVITE's does after 64*T1.
+    pub(crate) fn is_orphan(&self, layer: &TransactionLayer, id: ServerTransactionId) -> bool {
+        self.answered.is_none() && layer.request_of(id).is_none()
     }
 
     /// Whether some branch may still bring a final response.

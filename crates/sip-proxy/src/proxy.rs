@@ -130,9 +130,7 @@ impl Proxy {
         }
         let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
         self.contexts.insert(id, Box::new(Context::new(invite, preprocessed)));
-        if invite {
-            self.looks.set(now.mono, LOOK_EVERY, id);
-        }
+        self.looks.set(now.mono, LOOK_EVERY, id);
         match (onward, next_route) {
             (Some(flow), _) => self.start_branch(now, layer, id, None, vec![flow]),
             (None, Some(route)) => self.resolve(id, None, route),
@@ -171,11 +169,11 @@ impl Proxy {
         if flows.is_empty() {
             context.best.add(Candidate { status: 404, message: None });
         }
-        if context.settled || flows.is_empty() {
-            return self.proceed(now, layer, id);
+        if !context.settled && !flows.is_empty() {
+            let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
+            self.start_branch(now, layer, id, uri, stream_first(flows, length));
         }
-        let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
-        self.start_branch(now, layer, id, uri, stream_first(flows, length));
+        self.proceed(now, layer, id);
     }
 
     /// A response to a forwarded request (RFC 3261 section 16.7).
@@ -202,13 +200,17 @@ impl Proxy {
             }
             200..=299 => {
                 branch.pending = false;
-                context.settled = true;
-                if (context.answered.is_none() || context.accepted)
-                    && let Some(bytes) = forwarded_response(&packet.message, &[])
-                {
-                    context.accepted |= context.invite;
-                    context.answered.get_or_insert(now.mono);
-                    layer.respond(now, id, status, bytes);
+                match forwarded_response(&packet.message, &[]) {
+                    // Without the caller's Via it is no answer to anybody, and must not end the ringing elsewhere.
+                    None => context.best.add(Candidate { status: 502, message: None }),
+                    Some(bytes) => {
+                        context.settled = true;
+                        if context.answered.is_none() || context.accepted {
+                            context.accepted |= context.invite;
+                            context.answered.get_or_insert(now.mono);
+                            layer.respond(now, id, status, bytes);
+                        }
+                    }
                 }
                 self.proceed(now, layer, id);
             }
@@ -256,7 +258,8 @@ impl Proxy {
     pub fn handle_timeout(&mut self, now: Now, layer: &mut TransactionLayer) {
         while let Some(id) = self.looks.take_due(now.mono) {
             let Some(context) = self.contexts.get_mut(&id) else { continue };
-            if context.answered.is_some_and(|at| at + LOOK_EVERY <= now.mono) && !context.busy() {
+            let over = context.answered.is_some_and(|at| at + LOOK_EVERY <= now.mono) && !context.busy();
+            if over || context.is_orphan(layer, id) {
                 self.forget(id);
                 continue;
             }
@@ -272,18 +275,24 @@ impl Proxy {
 
     /// Does what the state of a context calls for: settles losers, tries the next targets, or answers.
     fn proceed(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
-        if context.settled {
-            context.waiting.clear();
-            for branch in &context.branches {
-                layer.cancel_client(now, branch.id);
+        loop {
+            let Some(context) = self.contexts.get_mut(&id) else { return };
+            if context.settled {
+                context.waiting.clear();
+                for branch in &context.branches {
+                    layer.cancel_client(now, branch.id);
+                }
             }
-        }
-        if context.busy() {
-            return;
-        }
-        let group = context.next_group();
-        if !group.is_empty() {
+            if context.is_orphan(layer, id) {
+                return self.forget(id);
+            }
+            if context.busy() {
+                return;
+            }
+            let group = context.next_group();
+            if group.is_empty() {
+                break;
+            }
             for target in group {
                 match target.hop {
                     Hop::Flow(flow) => self.start_branch(now, layer, id, target.uri, vec![flow]),
@@ -294,13 +303,13 @@ impl Proxy {
                     }
                 }
             }
-            return;
         }
+        let Some(context) = self.contexts.get(&id) else { return };
+        // The 2xx to an INVITE may come again; anything else is over once it is answered.
         if context.answered.is_none() {
             self.answer(now, layer, id);
-        }
-        // The 2xx to an INVITE may come again; anything else is over once it is answered.
-        if self.contexts.get(&id).is_some_and(|context| !context.accepted) {
+            self.forget(id);
+        } else if !context.accepted {
             self.forget(id);
         }
     }

@@ -165,15 +165,64 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     bench.assert_empty();
 }
 
+/// A location service or resolver that never answers, or answers when the request's own transaction has given up.
 #[test]
-fn only_a_call_needs_to_be_looked_at_again() {
+fn answers_that_come_too_late_for_anybody_leave_nothing_behind() {
+    for late in [false, true] {
+        let mut bench = Bench::new(10);
+        let id = bench.request("MESSAGE", "sip:b@b");
+        assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
+        let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
+        if !late {
+            bench.run_out();
+            assert!(bench.proxy.is_empty(), "nobody answers");
+        }
+        bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![elsewhere]);
+        if late {
+            let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };
+            for _ in 0..40 {
+                bench.now = bench.now + Duration::from_secs(1);
+                bench.layer.handle_timeout(bench.now);
+            }
+            bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1)]);
+        }
+        assert!(bench.sent().0.is_empty());
+        assert!(bench.proxy.is_empty() && bench.proxy.resolving.is_empty());
+        bench.run_out();
+        bench.assert_empty();
+    }
+}
+
+#[test]
+fn silent_targets_one_after_another_do_not_outlive_the_request() {
     let mut bench = Bench::new(10);
     let id = bench.request("MESSAGE", "sip:b@b");
-    bench.targets(id, 1);
-    assert_eq!(bench.proxy.poll_timeout(), None);
-    bench.sent();
-    bench.request("INVITE", "sip:b@b");
-    assert_eq!(bench.proxy.poll_timeout(), Some(bench.now.mono + LOOK_EVERY));
+    assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
+    let targets = (1..4).map(|n| Target { uri: None, hop: Hop::Flow(flow(n)), q: n }).collect();
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, targets);
+    bench.run_out();
+    bench.assert_empty();
+}
+
+#[test]
+fn a_2xx_without_the_callers_via_does_not_end_the_ringing_elsewhere() {
+    let mut bench = Bench::new(10);
+    let id = bench.request("INVITE", "sip:b@b");
+    bench.targets(id, 2);
+    let (requests, _) = bench.sent();
+    bench.respond(&requests[1], 180);
+    let request = Message::parse(requests[0].1.clone()).expect("ours");
+    let answer = sip_message::Builder::reply(&request, 200, requests[0].0.local).to_tag("t").finish();
+    let answer = Message::parse(answer).expect("ours");
+    let top = answer.values(sip_message::HeaderName::Via).next().expect("ours");
+    let answer = sip_message::Edit::new(&answer).set(sip_message::HeaderName::Via, top).finish();
+    let message = Message::parse(answer).expect("ours");
+    bench.layer.handle_packet(bench.now, Packet { flow: requests[0].0, message });
+    assert_eq!(bench.sent(), (vec![], vec![180]), "no CANCEL, no answer");
+    bench.respond(&requests[1], 200);
+    assert_eq!(bench.sent().1, [200]);
+    bench.run_out();
+    bench.assert_empty();
 }
 
 #[test]
