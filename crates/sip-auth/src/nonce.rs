@@ -1,9 +1,9 @@
 use engine::{Mac, Now, Rng};
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
-/// A nonce: when it was made (Unix milliseconds), a random part, and the signature over both.
+/// A nonce: when it was made (milliseconds of its maker's, see [`NonceMaker::ms`]), a random part, and the signature over both.
 ///
 /// On the wire 12, 16 and 16 hexadecimal digits. The signature covers the maker, too, so that a nonce of another engine,
 /// or of an earlier run with the same key, is no nonce of ours: the counts that would expose its replay are not here.
@@ -17,18 +17,21 @@ pub(crate) struct NonceMaker {
     mac: Mac,
     maker: u64,
     lifetime: Duration,
+    /// When the first nonce was made.
+    since: Option<Instant>,
 }
 
 const DIGITS: usize = 44;
 
 impl NonceMaker {
     pub(crate) fn new(mac: Mac, lifetime: Duration, rng: &mut Rng) -> NonceMaker {
-        NonceMaker { mac, maker: rng.next_u64(), lifetime }
+        NonceMaker { mac, maker: rng.next_u64(), lifetime, since: None }
     }
 
     /// A new nonce, written out.
-    pub(crate) fn make(&self, now: Now, rng: &mut Rng) -> String {
-        let nonce = Nonce { made_ms: unix_ms(now) & 0xffff_ffff_ffff, random: rng.next_u64() };
+    pub(crate) fn make(&mut self, now: Now, rng: &mut Rng) -> String {
+        self.since.get_or_insert(now.mono);
+        let nonce = Nonce { made_ms: self.ms(now), random: rng.next_u64() };
         let mut text = String::with_capacity(DIGITS);
         let _ = write!(text, "{:012x}{:016x}{:016x}", nonce.made_ms, nonce.random, self.signature(nonce));
         text
@@ -42,9 +45,15 @@ impl NonceMaker {
         let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
         let nonce = Nonce { made_ms: number(&text[..12])?, random: number(&text[12..28])? };
         let signed = bool::from(self.signature(nonce).ct_eq(&number(&text[28..])?));
-        // A clock that was put back makes nonces from the future: they live as far ahead as behind.
-        let young = unix_ms(now).abs_diff(nonce.made_ms) <= self.lifetime.as_millis() as u64;
+        let young = self.ms(now).saturating_sub(nonce.made_ms) <= self.lifetime.as_millis() as u64;
         (signed && young).then_some(nonce)
+    }
+
+    /// Milliseconds of the monotonic clock, the first nonce's being 1: a calendar that is put back makes no nonce older than those
+    /// that were forgotten (and nobody but this engine needs to read them).
+    pub(crate) fn ms(&self, now: Now) -> u64 {
+        let since = self.since.map_or(Duration::ZERO, |since| now.mono.saturating_duration_since(since));
+        (since.as_millis() as u64 + 1) & 0xffff_ffff_ffff
     }
 
     fn signature(&self, nonce: Nonce) -> u64 {
@@ -52,10 +61,6 @@ impl NonceMaker {
             [b"nonce", &self.maker.to_le_bytes(), &nonce.made_ms.to_le_bytes(), &nonce.random.to_le_bytes()];
         self.mac.of(&parts) as u64
     }
-}
-
-pub(crate) fn unix_ms(now: Now) -> u64 {
-    now.wall.duration_since(std::time::SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -69,7 +74,7 @@ mod tests {
         let mut rng = Rng::from_u64(1);
         let mac = Mac::new(&mut rng);
         let lifetime = Duration::from_secs(300);
-        let ours = NonceMaker::new(mac, lifetime, &mut rng);
+        let mut ours = NonceMaker::new(mac, lifetime, &mut rng);
         let other_shard = NonceMaker::new(mac, lifetime, &mut rng);
         let now = Now::read_clocks();
         let text = ours.make(now, &mut rng);
@@ -86,16 +91,5 @@ mod tests {
         for bad in ["", "x", &text[1..], &format!("{text}0"), &"é".repeat(22)] {
             assert!(ours.check(now, bad).is_none(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_clock_put_back_does_not_lock_everybody_out() {
-        let mut rng = Rng::from_u64(1);
-        let maker = NonceMaker::new(Mac::new(&mut rng), Duration::from_secs(300), &mut rng);
-        let now = Now::read_clocks();
-        let text = maker.make(now + Duration::from_secs(200), &mut rng);
-        assert!(maker.check(now, &text).is_some());
-        let text = maker.make(now + Duration::from_secs(301), &mut rng);
-        assert!(maker.check(now, &text).is_none());
     }
 }

@@ -1,7 +1,7 @@
 use crate::algorithm::Hash;
 use crate::answer_fields::AnswerFields;
 use crate::counts::{Counts, NONCES_TRACKED_MAX};
-use crate::nonce::{Nonce, NonceMaker, unix_ms};
+use crate::nonce::{Nonce, NonceMaker};
 use crate::target::same_target;
 use crate::{Algorithm, Kind, Secrets};
 use engine::{Mac, Now, Rng};
@@ -224,7 +224,7 @@ impl Authenticator {
         if !bool::from(expected.as_bytes().ct_eq(claim.response.as_bytes()) & exists) {
             return false;
         }
-        self.counts.forget_before(unix_ms(now).saturating_sub(self.config.nonce_lifetime.as_millis() as u64));
+        self.counts.forget_before(self.nonces.ms(now).saturating_sub(self.config.nonce_lifetime.as_millis() as u64));
         self.counts.mark(claim.nonce, claim.count)
     }
 }

@@ -256,3 +256,21 @@ fn more_nonces_than_are_tracked_make_the_oldest_stale() {
     }
     assert_eq!(world.judge(&answers[0]), "stale", "forgotten, and still no replay");
 }
+
+#[test]
+fn a_calendar_put_back_locks_nobody_out() {
+    let mut world = World::default();
+    world.server =
+        Authenticator::with_tracked_max(Config::new("pbx.example"), Mac::from_key([1; 16]), &mut Rng::from_u64(5), 1);
+    let early = world.answer("100", "right");
+    for _ in 0..2 {
+        // The second makes the engine forget the first.
+        let credentials = world.answer("100", "right");
+        assert_eq!(world.judge(&credentials), "verified");
+        world.now = world.now + Duration::from_millis(1);
+    }
+    world.now.wall -= Duration::from_secs(3600);
+    assert_eq!(world.judge(&early), "stale");
+    let credentials = world.answer("100", "right");
+    assert_eq!(world.judge(&credentials), "verified");
+}
