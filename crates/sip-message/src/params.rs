@@ -6,7 +6,7 @@ pub struct Params<'a>(&'a str);
 
 impl<'a> Params<'a> {
     /// The parameters in `text`, which is empty or begins with `;`.
-    pub(crate) fn new(text: &'a str) -> Params<'a> {
+    pub fn new(text: &'a str) -> Params<'a> {
         Params(text)
     }
 

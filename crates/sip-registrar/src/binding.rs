@@ -1,6 +1,6 @@
 use crate::packed_flow::PackedFlow;
 use engine::Now;
-use sip_message::Uri;
+use sip_message::{Params, Uri};
 use sip_transaction::Flow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -151,11 +151,24 @@ impl Binding {
             }
     }
 
+    /// Whether both say to be the same flow of the same phone: the same `+sip.instance`, and the same `reg-id` or none (RFC 5626
+    /// section 6).
+    pub fn is_of_instance(&self, other: &Binding) -> bool {
+        let (one, another) = (instance(self.params()), instance(other.params()));
+        one.0.is_some() && one == another
+    }
+
     fn part(&self, at: usize) -> &str {
         let begin = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| usize::from(*end));
         let end = self.ends.get(at).map_or(self.text.len(), |end| usize::from(*end));
         self.text.get(begin..end).unwrap_or("")
     }
+}
+
+/// The values of `+sip.instance` and `reg-id`.
+fn instance(params: &str) -> (Option<&str>, Option<&str>) {
+    let params = Params::new(params);
+    (params.get("+sip.instance").filter(|value| !value.is_empty()), params.get("reg-id"))
 }
 
 #[cfg(test)]

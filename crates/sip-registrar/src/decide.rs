@@ -27,7 +27,9 @@ fn is_later(binding: &Binding, call_id: &str, cseq: u32) -> bool {
 
 fn update(updates: &[Update], current: &[Binding]) -> Result<Option<Vec<Binding>>, Refused> {
     let late = |binding: &Binding| {
-        let meant = |update: &&Update| binding.is_for(update.binding.contact());
+        let meant = |update: &&Update| {
+            binding.is_for(update.binding.contact()) || (!update.remove && binding.is_of_instance(&update.binding))
+        };
         updates
             .iter()
             .find(meant)
@@ -40,6 +42,15 @@ fn update(updates: &[Update], current: &[Binding]) -> Result<Option<Vec<Binding>
     bindings.extend_from_slice(current);
     let mut changed = false;
     for Update { binding, remove } in updates {
+        if !remove {
+            // A phone that has restarted is reached at its new contact alone (RFC 5626 section 6); two contacts of one request may be
+            // two transports of one phone.
+            let of_this_request =
+                |known: &Binding| known.call_id() == binding.call_id() && known.cseq() == binding.cseq();
+            bindings.retain(|known| {
+                known.is_for(binding.contact()) || of_this_request(known) || !known.is_of_instance(binding)
+            });
+        }
         let known = bindings.iter().position(|known| known.is_for(binding.contact()));
         match (known, remove) {
             (Some(at), true) => drop(bindings.remove(at)),

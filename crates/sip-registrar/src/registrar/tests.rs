@@ -137,6 +137,41 @@ fn bindings_come_are_refreshed_and_go() {
 }
 
 #[test]
+fn a_phone_that_restarts_is_one_phone() {
+    check(
+        "
+        a#1 <sip:1@h:5001>;+sip.instance=\"<urn:uuid:1>\" -> 200 <sip:1@h:5001>;+sip.instance=\"<urn:uuid:1>\";expires=3600
+        b#1 <sip:1@h:5002>;+SIP.INSTANCE=\"<urn:uuid:1>\" -> 200 <sip:1@h:5002>;+SIP.INSTANCE=\"<urn:uuid:1>\";expires=3600
+        b#2 <sip:1@h:5003>;+sip.instance=\"<urn:uuid:1>\" -> 200 <sip:1@h:5003>;+sip.instance=\"<urn:uuid:1>\";expires=3600
+        b#2 <sip:1@h:5004>;+sip.instance=\"<urn:uuid:1>\" -> 500
+        b#3 <sip:1@h:5003>;expires=0                      -> 200
+        ",
+    );
+    // Other phones, other flows of one phone, and what a phone names at once, stand side by side.
+    for (one, other) in [
+        (";+sip.instance=\"<urn:uuid:1>\"", ";+sip.instance=\"<urn:uuid:2>\""),
+        (";+sip.instance=\"<urn:uuid:1>\";reg-id=1", ";+sip.instance=\"<urn:uuid:1>\";reg-id=2"),
+        ("", ""),
+        (";+sip.instance", ";+sip.instance"),
+    ] {
+        let (a, b) = (format!("<sip:1@h>{one}"), format!("<sip:2@h>{other}"));
+        check(&format!(
+            "a#1 {a} -> 200 {a};expires=3600
+             b#1 {b} -> 200 {a};expires=3600, {b};expires=3600"
+        ));
+    }
+    let instance = "+sip.instance=\"<urn:uuid:1>\"";
+    let both = format!("<sip:1@h>;{instance};expires=3600, <sip:1@h;transport=tcp>;{instance};expires=3600");
+    let sent = both.replace(";expires=3600", "");
+    check(&format!(
+        "a#1 {sent} -> 200 {both}
+         a#2 {sent} -> 200 {both}
+         b#1 <sip:2@h>;{instance} -> 200 <sip:2@h>;{instance};expires=3600
+         b#2 <sip:1@h>;{instance};expires=0 -> 200 <sip:2@h>;{instance};expires=3600"
+    ));
+}
+
+#[test]
 fn how_long_a_binding_lasts() {
     check(
         "
