@@ -4,18 +4,29 @@ use crate::server::Purpose;
 use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_auth::{Claim, Kind, Secrets, Verdict};
-use sip_message::{Builder, HeaderName, Message};
+use sip_message::{Builder, HeaderName, Message, Method};
 use sip_proxy::{Preprocessed, preprocess, validate};
 use sip_transaction::{Packet, stateless_reply_flow};
 
+/// Methods that the exchange itself or its users may answer.
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
+
 /// Requests that may wait for their sender's secrets at once; the next one gets 503.
 pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
+
+/// What was found out about a request on its way in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) preprocessed: Preprocessed,
+    pub(crate) purpose: Purpose,
+}
 
 /// A request whose sender's secrets are being fetched.
 #[derive(Debug)]
 pub(crate) struct Pending {
     packet: Packet,
-    preprocessed: Preprocessed,
+    admitted: Admitted,
     claim: Claim,
     kind: Kind,
 }
@@ -38,8 +49,14 @@ impl Server {
         }
         let local = packet.flow.local;
         let preprocessed = preprocess(request, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
-        let Some(kind) = self.proof_wanted(&packet, &preprocessed) else {
-            return self.let_in(now, packet, preprocessed);
+        // Where Route fields lead away, it is not for us to look at what is asked for.
+        let purpose = if preprocessed.leads_on() { Purpose::Elsewhere } else { self.purpose(request, local) };
+        if let Purpose::Exchange = purpose {
+            return self.answer_for_exchange(&packet);
+        }
+        let admitted = Admitted { preprocessed, purpose };
+        let Some(kind) = self.proof_wanted(&packet, &admitted) else {
+            return self.let_in(now, packet, admitted);
         };
         match self.authenticator.examine(now, request, kind) {
             Verdict::Missing => self.challenge(now, &packet, kind, false),
@@ -57,7 +74,7 @@ impl Server {
             Verdict::Claims(claim) => {
                 let ticket = self.ticket_of(request);
                 self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: claim.user().to_owned() }));
-                self.pending.insert(ticket, Pending { packet, preprocessed, claim, kind });
+                self.pending.insert(ticket, Pending { packet, admitted, claim, kind });
             }
         }
     }
@@ -70,25 +87,37 @@ impl Server {
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.
     pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
-        let Some(Pending { packet, preprocessed, claim, kind }) = self.pending.remove(&ticket) else { return };
+        let Some(Pending { packet, mut admitted, claim, kind }) = self.pending.remove(&ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
         if proved && self.speaks_for(&packet, kind, claim.user()) {
-            return self.let_in(now, packet, preprocessed);
+            admitted.preprocessed.proved = true;
+            return self.let_in(now, packet, admitted);
         }
         let reply = self.reply(&packet, 403);
         self.reply_stateless(&packet, reply);
     }
 
-    /// Which proof of identity a request needs: none inside a dialog that we let through, for a question to the exchange itself,
-    /// and for a call from elsewhere to a user of ours.
-    fn proof_wanted(&self, packet: &Packet, preprocessed: &Preprocessed) -> Option<Kind> {
-        if !self.config.auth_required || preprocessed.in_known_dialog() {
+    /// The exchange itself takes questions only, from anybody. Nothing is kept for it, since asking twice does no harm
+    /// (RFC 3261 section 8.2.7).
+    fn answer_for_exchange(&mut self, packet: &Packet) {
+        let reply = match packet.message.method() {
+            Method::Options => {
+                self.reply(packet, 200).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, "application/sdp")
+            }
+            _ => self.reply(packet, 404),
+        };
+        self.reply_stateless(packet, reply);
+    }
+
+    /// Which proof of identity a request needs: none inside a dialog that we let through, and for a call from elsewhere to a user
+    /// of ours.
+    fn proof_wanted(&self, packet: &Packet, admitted: &Admitted) -> Option<Kind> {
+        if !self.config.auth_required || admitted.preprocessed.in_known_dialog() {
             return None;
         }
-        match self.purpose(&packet.message, packet.flow.local) {
+        match admitted.purpose {
             Purpose::Register(_) => Some(Kind::Www),
-            Purpose::Exchange if preprocessed.next_route.is_none() => None,
-            Purpose::User(_) if preprocessed.next_route.is_none() && !self.uses_our_name(packet) => None,
+            Purpose::User(_) if !self.uses_our_name(packet) => None,
             Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
         }
     }
@@ -106,8 +135,8 @@ impl Server {
         ours.and_then(|uri| self.config.domains.address_of_record(&uri)).is_some_and(|aor| aor.user() == user)
     }
 
-    fn let_in(&mut self, now: Now, packet: Packet, preprocessed: Preprocessed) {
-        self.admitted = Some(preprocessed);
+    fn let_in(&mut self, now: Now, packet: Packet, admitted: Admitted) {
+        self.admitted = Some(admitted);
         self.layer.handle_packet(now, packet);
     }
 

@@ -1,11 +1,11 @@
-use crate::admission::Pending;
+use crate::admission::{Admitted, Pending};
 use crate::targets::targets;
 use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use engine::{Now, Rng, Table, TableKey};
 use sip_auth::Authenticator;
-use sip_message::{HeaderName, Host, Message, Method, Scheme, Uri};
-use sip_proxy::{Hop, Preprocessed, Proxy, Target, preprocess};
+use sip_message::{Host, Message, Method, Scheme, Uri};
+use sip_proxy::{Hop, Proxy, Target, preprocess};
 use sip_registrar::{AddressOfRecord, Registrar};
 use sip_transaction::{Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ pub struct Server {
     /// REGISTERs that the registrar is at work on: its handle for each, and ours.
     registering: Table<u64, ServerTransactionId>,
     /// What was found out about the request that the layer is about to hand back.
-    pub(crate) admitted: Option<Preprocessed>,
+    pub(crate) admitted: Option<Admitted>,
     last_ticket: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
@@ -43,10 +43,6 @@ pub(crate) enum Purpose {
     /// Some place that we are not responsible for.
     Elsewhere,
 }
-
-/// Methods that the exchange itself answers.
-const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
 
 impl Server {
     /// The shard number `shard` of an exchange.
@@ -164,8 +160,9 @@ impl Server {
     fn handle_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Request { id, packet } => {
-                let preprocessed = self.admitted.take();
-                self.handle_request(now, id, &packet, preprocessed);
+                if let Some(admitted) = self.admitted.take() {
+                    self.handle_request(now, id, &packet, admitted);
+                }
             }
             Event::Ack { packet } => {
                 let local = packet.flow.local;
@@ -189,38 +186,21 @@ impl Server {
         }
     }
 
-    fn handle_request(
-        &mut self,
-        now: Now,
-        id: ServerTransactionId,
-        packet: &Packet,
-        preprocessed: Option<Preprocessed>,
-    ) {
-        let Some(preprocessed) = preprocessed else { return };
-        let in_dialog = preprocessed.in_known_dialog() || preprocessed.next_route.is_some();
-        match self.purpose(&packet.message, packet.flow.local) {
-            _ if in_dialog => self.proxy.handle_request(now, &mut self.layer, id, preprocessed),
+    fn handle_request(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Admitted) {
+        match admitted.purpose {
             Purpose::Register(Some(aor)) => {
                 self.last_ticket += 1;
                 self.registering.insert(self.last_ticket, id);
                 self.registrar.handle_register(now, self.last_ticket, aor, &packet.message, packet.flow);
             }
-            Purpose::Register(None) => self.respond(now, id, packet, 404),
-            Purpose::Exchange if packet.message.method() == Method::Options => {
-                let reply = self
-                    .reply(packet, 200)
-                    .header(HeaderName::Allow, ALLOW)
-                    .header(HeaderName::Accept, "application/sdp");
-                self.layer.respond(now, id, 200, reply.finish());
+            Purpose::Register(None) => {
+                let reply = self.reply(packet, 404).finish();
+                self.layer.refuse(now, id, 404, reply);
             }
-            Purpose::Exchange => self.respond(now, id, packet, 404),
-            Purpose::User(_) | Purpose::Elsewhere => self.proxy.handle_request(now, &mut self.layer, id, preprocessed),
+            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => {
+                self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
+            }
         }
-    }
-
-    fn respond(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, status: u16) {
-        let reply = self.reply(packet, status).finish();
-        self.layer.respond(now, id, status, reply);
     }
 
     pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {

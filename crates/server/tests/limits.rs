@@ -3,11 +3,12 @@
 
 mod bench;
 
-use bench::{answers, outputs, request, server};
+use bench::{answers, outputs, outputs_with_nobody_there, request, server};
 use bytes::Bytes;
 use engine::Now;
 use server::{Answer, Ask, CREDENTIALS_PENDING_MAX, Input, Output, Server};
 use sip_message::{AuthValue, HeaderName, Message};
+use std::time::Duration;
 
 /// What an answer to somebody unknown may be longer than the request: a challenge with its nonce.
 const ADDED_BYTES_MAX: usize = 350;
@@ -35,15 +36,26 @@ fn strangers_are_answered_with_hardly_more_than_they_sent_and_nothing_is_kept() 
         ("MESSAGE", ours, theirs, "Proxy-Require: x\r\n".to_owned(), 420),
         ("MESSAGE", ours, "nonsense", String::new(), 400),
         ("CANCEL", ours, theirs, String::new(), 481),
+        ("REGISTER", "sip:example.org", ours, format!("Route: <{theirs};lr>\r\n"), 407),
+        ("INVITE", "sip:example.org", theirs, String::new(), 404),
+        ("OPTIONS", "sip:example.org", theirs, String::new(), 200),
+        ("INVITE", ours, theirs, String::new(), 480),
+        ("MESSAGE", ours, theirs, String::new(), 480),
+        ("OPTIONS", ours, theirs, "Max-Forwards: 0\r\n".to_owned(), 483),
     ] {
         let bytes = request(method, uri, from, "1", &more);
         for _ in 0..3 {
-            let answers = answers(outputs(&mut server, now, &bytes));
+            let answers = answers(outputs_with_nobody_there(&mut server, now, &bytes));
             assert_eq!(answers.len(), 1, "{method} {uri}");
             assert_eq!(answers[0].status(), status, "{method} {uri} {more}");
             let added = answers[0].bytes().len().saturating_sub(bytes.len());
             assert!(added <= ADDED_BYTES_MAX, "{added} bytes more: {:?}", answers[0].bytes());
             assert!(server.is_empty(), "{method} {uri} left something behind");
+            // For the time it was looked for, a request to a user of ours has set timers, which find nothing.
+            if matches!((status, uri == ours), (480 | 483, true)) {
+                server.handle_timeout(now + Duration::from_secs(32));
+                assert!(server.poll_output().is_none(), "{method} {uri} is answered again");
+            }
             assert_eq!(server.poll_timeout(), None, "{method} {uri} left a timer behind");
         }
     }

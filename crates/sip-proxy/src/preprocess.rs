@@ -14,9 +14,16 @@ pub struct Preprocessed {
     pub onward: Option<Flow>,
     /// The URI of the first Route value that is not ours: where the request must go next.
     pub next_route: Option<String>,
+    /// Whether its sender has proved who they are; that is the parent's to say, who knows users.
+    pub proved: bool,
 }
 
 impl Preprocessed {
+    /// Whether the Route fields lead away from here, whatever the Request-URI is.
+    pub fn leads_on(&self) -> bool {
+        self.onward.is_some() || self.next_route.is_some()
+    }
+
     /// Whether a token shows that the request belongs to a dialog that we let through before.
     pub fn in_known_dialog(&self) -> bool {
         self.onward.is_some()
@@ -25,7 +32,7 @@ impl Preprocessed {
 
 /// Reads the Route fields of `request`. `is_ours` says whether a URI without a token names this proxy (its host and port).
 pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool) -> Preprocessed {
-    let mut found = Preprocessed { own_routes: 0, restored_uri: None, onward: None, next_route: None };
+    let mut found = Preprocessed { own_routes: 0, restored_uri: None, onward: None, next_route: None, proved: false };
     let routes = request.values(HeaderName::Route).count();
     if routes == 0 {
         return found;

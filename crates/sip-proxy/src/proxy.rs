@@ -121,12 +121,12 @@ impl Proxy {
         let invite = packet.message.method() == Method::Invite;
         if self.contexts.len() >= self.contexts_max {
             let reply = own_response(&self.config.mac, packet, 503);
-            return layer.respond(now, id, 503, reply);
+            return layer.refuse(now, id, 503, reply);
         }
         if packet.message.max_forwards() == Ok(Some(0)) {
             // An OPTIONS or REGISTER that was let pass in case it ended here (RFC 3261 section 16.3 item 3).
             let reply = own_response(&self.config.mac, packet, 483);
-            return layer.respond(now, id, 483, reply);
+            return layer.refuse(now, id, 483, reply);
         }
         let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
         self.contexts.insert(id, Box::new(Context::new(invite, preprocessed)));
@@ -324,7 +324,12 @@ impl Proxy {
         let (status, message) = if best.status == 503 { (500, None) } else { (best.status, best.message) };
         let forwarded = message.and_then(|message| forwarded_response(&message, &challenges));
         let bytes = forwarded.unwrap_or_else(|| own_response(&self.config.mac, packet, status));
-        layer.respond(now, id, status, bytes);
+        // A CANCEL shows that the caller has heard of us.
+        if context.preprocessed.proved || context.settled || !context.branches.is_empty() {
+            layer.respond(now, id, status, bytes);
+        } else {
+            layer.refuse(now, id, status, bytes);
+        }
     }
 
     /// Sends the request to a target over the first of `flows`; the others are for when that fails.

@@ -89,7 +89,7 @@ impl TransactionLayer {
         let method = message.method();
         let via = match message.top_via() {
             Ok(via) => via,
-            Err(error) => return self.refuse(&packet, 400, Some(error.0)),
+            Err(error) => return self.refuse_packet(&packet, 400, Some(error.0)),
         };
         let key = TransactionKey::of(&self.request_key, message, &via);
         let found = self.servers.find(key);
@@ -104,7 +104,7 @@ impl TransactionLayer {
             }
             (None, Method::Ack) => self.shared.event(Event::Ack { packet }),
             (Some(id), _) => self.servers.handle_retransmission(&mut self.shared, now, id),
-            (None, _) if self.servers.len() >= self.shared.transactions_max => self.refuse(&packet, 503, None),
+            (None, _) if self.servers.len() >= self.shared.transactions_max => self.refuse_packet(&packet, 503, None),
             (None, Method::Cancel) => {
                 let cancels = self.servers.find(TransactionKey::of_cancelled(&self.request_key, message, &via));
                 let reply_flow = reply_flow(packet.flow, &via);
@@ -127,7 +127,7 @@ impl TransactionLayer {
     }
 
     /// Answers a request for which no transaction is made. An ACK is never answered.
-    fn refuse(&mut self, packet: &Packet, status: u16, reason: Option<&str>) {
+    fn refuse_packet(&mut self, packet: &Packet, status: u16, reason: Option<&str>) {
         let request = &packet.message;
         if request.method() == Method::Ack {
             return;
@@ -200,6 +200,13 @@ impl TransactionLayer {
     /// request other than INVITE; a 100 to it too early), is not sent.
     pub fn respond(&mut self, now: Now, id: ServerTransactionId, status: u16, bytes: Bytes) {
         self.servers.respond(&mut self.shared, now.mono, id, status, bytes);
+    }
+
+    /// The same for a refusal to somebody who has proved nothing: when nothing has been said before, it is sent once and the transaction
+    /// is forgotten, so that a forged sender's address gets one datagram for one (RFC 3261 section 8.2.7). Should it be lost, the request
+    /// comes again and is refused again.
+    pub fn refuse(&mut self, now: Now, id: ServerTransactionId, status: u16, bytes: Bytes) {
+        self.servers.refuse(&mut self.shared, now.mono, id, status, bytes);
     }
 
     /// Sends without a transaction: an ACK to a 2xx, a stateless reply.

@@ -148,6 +148,25 @@ impl Servers {
         self.handle(shared, now, id.0, Input::Response(status, bytes));
     }
 
+    /// Sends a final response once and forgets the transaction, unless its client has heard of us and asks no more.
+    pub(crate) fn refuse(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        id: ServerTransactionId,
+        status: u16,
+        bytes: Bytes,
+    ) {
+        let unheard = |record: &Record| record.request.is_some() && record.response.is_empty();
+        match self.records.get(id.0) {
+            Some((_, record)) if unheard(record) => {
+                shared.send(record.flow, bytes, None);
+                self.records.remove(id.0);
+            }
+            _ => self.respond(shared, now, id, status, bytes),
+        }
+    }
+
     pub(crate) fn handle_timer(
         &mut self,
         shared: &mut Shared,

@@ -3,9 +3,11 @@
 
 use bytes::Bytes;
 use engine::{Now, Rng};
-use server::{Algorithm, Config, Domains, Input, Keys, Output, Server};
+use server::{Algorithm, Answer, Ask, Config, Domains, Input, Keys, Output, Server};
 use sip_message::{Message, Transport};
+use sip_registrar::Snapshot;
 use sip_transaction::Flow;
+use std::collections::VecDeque;
 
 pub fn keys() -> Keys {
     Keys::from_secret([7; 32])
@@ -42,6 +44,23 @@ pub fn request(method: &str, uri: &str, from: &str, call_id: &str, more: &str) -
 pub fn outputs(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
     server.handle_input(now, Input::Packet { flow: flow(), bytes: bytes.clone() });
     std::iter::from_fn(|| server.poll_output()).collect()
+}
+
+/// The same, where nobody has registered.
+pub fn outputs_with_nobody_there(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
+    let mut left = VecDeque::from(outputs(server, now, bytes));
+    let mut outputs = Vec::new();
+    while let Some(output) = left.pop_front() {
+        match output {
+            Output::Ask(Ask::Bindings { id, .. }) => {
+                let snapshot = Snapshot { bindings: [].into(), version: 0 };
+                server.handle_input(now, Input::Answer(Answer::Bindings { id, snapshot }));
+                left.extend(std::iter::from_fn(|| server.poll_output()));
+            }
+            output => outputs.push(output),
+        }
+    }
+    outputs
 }
 
 /// The messages in it, when it is answers to the sender and nothing else.
