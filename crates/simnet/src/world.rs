@@ -269,6 +269,9 @@ impl World {
         bytes: Bytes,
         transaction: Option<(usize, ClientTransactionId)>,
     ) {
+        if bytes.iter().all(|byte| b"\r\n".contains(byte)) {
+            return; // a keep-alive (RFC 5626 section 3.5.1): the shell's business, no message
+        }
         let stream = flow.transport.reliable();
         let to = self.nodes.iter().position(|node| node.at.ip() == flow.remote.ip());
         let mut fate = self.fates.get(self.trace.len()).copied().flatten();
