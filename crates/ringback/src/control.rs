@@ -1,6 +1,6 @@
 //! The control socket in the data folder (mode 0600): one line of words in, lines of JSON out, then the end.
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, World};
 use crate::exit::Failure;
 use engine::Now;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
-use store::{Accounts, Bindings, DataFolder};
+use store::DataFolder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Bytes of a command.
@@ -44,14 +44,14 @@ impl Listener {
 pub(crate) async fn serve_one(listener: Option<&Listener>, exchange: &Exchange) {
     let Some(Listener(listener)) = listener else { return std::future::pending().await };
     if let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(converse(stream, exchange.accounts.clone(), exchange.bindings.clone()));
+        tokio::spawn(converse(stream, exchange.world.clone()));
     } else {
         // Out of file descriptors, perhaps: not again at once.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn converse(mut stream: tokio::net::UnixStream, accounts: Accounts, bindings: Bindings) {
+async fn converse(mut stream: tokio::net::UnixStream, world: World) {
     let mut command = Vec::new();
     while !command.ends_with(b"\n") && command.len() < COMMAND_BYTES_MAX {
         match tokio::time::timeout(PATIENCE, stream.read_buf(&mut command)).await {
@@ -59,7 +59,7 @@ async fn converse(mut stream: tokio::net::UnixStream, accounts: Accounts, bindin
             _ => return,
         }
     }
-    for line in answer(String::from_utf8_lossy(&command).trim(), &accounts, &bindings) {
+    for line in answer(String::from_utf8_lossy(&command).trim(), &world) {
         let line = format!("{line}\n");
         match tokio::time::timeout(PATIENCE, stream.write_all(line.as_bytes())).await {
             Ok(Ok(())) => {}
@@ -68,12 +68,12 @@ async fn converse(mut stream: tokio::net::UnixStream, accounts: Accounts, bindin
     }
 }
 
-fn answer(command: &str, accounts: &Accounts, bindings: &Bindings) -> Vec<Value> {
+fn answer(command: &str, world: &World) -> Vec<Value> {
     let now = Now::read_clocks();
     match command {
-        REG_LS => bindings.all(now).iter().map(|(aor, binding)| described(now, aor.as_str(), binding)).collect(),
+        REG_LS => world.bindings.all(now).iter().map(|(aor, binding)| described(now, aor.as_str(), binding)).collect(),
         USER_REFRESH => {
-            let outcome = accounts.refresh();
+            let outcome = world.refresh_accounts();
             vec![json!({"refreshed": outcome.is_ok()})]
         }
         _ => vec![json!({"error": "unknown command"})],

@@ -101,6 +101,11 @@ impl Location {
         Outcome::Committed
     }
 
+    /// Drops all bindings of an address-of-record, whoever is about to change them.
+    pub fn drop_all(&mut self, aor: &AddressOfRecord) {
+        self.put(aor.clone(), self.none.clone());
+    }
+
     /// Drops bindings that have ended, of at most [`SWEEP_MAX`] addresses-of-record; `true` when there is more to do at once.
     /// To be called about once a second. Nothing wrong is seen without; it is for the memory.
     pub fn sweep(&mut self, now: Now) -> bool {

@@ -12,7 +12,7 @@ pub struct Accounts(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     realm: String,
-    configured: Vec<Account>,
+    configured: Mutex<Vec<Account>>,
     file: Option<UsersFile>,
     by_name: RwLock<HashMap<String, Secrets>>,
     read: Mutex<Option<Stamp>>,
@@ -21,8 +21,13 @@ struct Shared {
 impl Accounts {
     /// The accounts of `configured` and, where no configured one has the name, of `file`.
     pub fn load(realm: &str, configured: Vec<Account>, file: Option<UsersFile>) -> Result<Accounts, StoreError> {
-        let shared =
-            Shared { realm: realm.to_owned(), configured, file, by_name: RwLock::default(), read: Mutex::new(None) };
+        let shared = Shared {
+            realm: realm.to_owned(),
+            configured: Mutex::new(configured),
+            file,
+            by_name: RwLock::default(),
+            read: Mutex::new(None),
+        };
         let accounts = Accounts(Arc::new(shared));
         accounts.read_again(true)?;
         Ok(accounts)
@@ -46,10 +51,17 @@ impl Accounts {
         names
     }
 
-    /// Reads the data folder's file if it has been changed since it was read; says whether it was. On an error everybody stays
-    /// as they were.
-    pub fn refresh(&self) -> Result<bool, StoreError> {
+    /// Reads the data folder's file if it has been changed since it was read. What comes back are the names that are gone or have another
+    /// password: what they registered with the old one is not theirs any more. On an error everybody stays as they were.
+    pub fn refresh(&self) -> Result<Vec<String>, StoreError> {
         self.read_again(false)
+    }
+
+    /// Takes these in the place of the accounts of the configuration, and reads the file again; what comes back as with
+    /// [`Accounts::refresh`].
+    pub fn configure(&self, configured: Vec<Account>) -> Result<Vec<String>, StoreError> {
+        *self.0.configured.lock().unwrap_or_else(PoisonError::into_inner) = configured;
+        self.read_again(true)
     }
 
     /// Accounts of the file whose secrets were made for another realm, so that they cannot register.
@@ -58,20 +70,23 @@ impl Accounts {
         Ok(in_file.into_iter().filter(|account| account.realm != self.0.realm).collect())
     }
 
-    fn read_again(&self, even_unchanged: bool) -> Result<bool, StoreError> {
+    fn read_again(&self, even_unchanged: bool) -> Result<Vec<String>, StoreError> {
         let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the reading: a change in between is then read once more than needed, never missed.
         let stamp = self.0.file.as_ref().and_then(UsersFile::stamp);
         if *read == stamp && !even_unchanged {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
         let valid = in_file.into_iter().filter(|account| account.realm == self.0.realm);
-        let all = valid.chain(self.0.configured.iter().cloned());
-        *self.0.by_name.write().unwrap_or_else(PoisonError::into_inner) =
-            all.map(|account| (account.name, account.secrets)).collect();
+        let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let all = valid.chain(configured).map(|account| (account.name, account.secrets)).collect();
+        let before = std::mem::replace(&mut *self.0.by_name.write().unwrap_or_else(PoisonError::into_inner), all);
         *read = stamp;
-        Ok(true)
+        drop(read);
+        let now = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        let changed = before.into_iter().filter(|(name, secrets)| now.get(name) != Some(secrets));
+        Ok(changed.map(|(name, _)| name).collect())
     }
 }
 
@@ -89,18 +104,38 @@ mod tests {
         let accounts = Accounts::load("ringback", vec![account("100", "typed")], Some(file.clone())).unwrap();
         let other = accounts.clone();
         assert_eq!(accounts.names(), ["100"]);
-        assert!(!accounts.refresh().unwrap());
+        assert_eq!(accounts.refresh().unwrap(), [""; 0]);
         file.add(account("101", "x")).unwrap();
         file.add(account("100", "not this one: the configuration wins")).unwrap();
-        assert!(accounts.refresh().unwrap());
+        assert_eq!(accounts.refresh().unwrap(), [""; 0], "nobody has lost anything");
         assert_eq!(other.names(), ["100", "101"]);
         assert_eq!(other.secrets("100"), Some(account("100", "typed").secrets));
         file.remove("101").unwrap();
-        assert!(accounts.refresh().unwrap());
+        assert_eq!(accounts.refresh().unwrap(), ["101"]);
         assert_eq!((other.secrets("101"), other.contains("100")), (None, true));
         fs::write(file.path(), "torn").unwrap();
         assert!(accounts.refresh().is_err());
         assert_eq!(accounts.names(), ["100"]);
+    }
+
+    #[test]
+    fn who_is_gone_or_has_another_password_is_told() {
+        let scratch = Scratch::new("changed");
+        let file = scratch.users();
+        for name in ["100", "101", "102"] {
+            file.add(account(name, "x")).unwrap();
+        }
+        let accounts =
+            Accounts::load("ringback", vec![account("103", "typed"), account("104", "x")], Some(file.clone())).unwrap();
+        file.replace(account("101", "y")).unwrap();
+        file.remove("102").unwrap();
+        let mut changed = accounts.refresh().unwrap();
+        changed.sort();
+        assert_eq!(changed, ["101", "102"]);
+        let mut changed = accounts.configure(vec![account("103", "other")]).unwrap();
+        changed.sort();
+        assert_eq!(changed, ["103", "104"]);
+        assert_eq!(accounts.names(), ["100", "101", "103"]);
     }
 
     #[test]

@@ -64,6 +64,16 @@ impl Bindings {
         }
     }
 
+    /// Lets go of everything that is bound to users of these names, in whatever domain.
+    pub fn drop_users(&self, names: &[String]) {
+        for part in &self.0.parts {
+            let mut part = lock(part);
+            let theirs = |aor: &&AddressOfRecord| names.iter().any(|name| name == aor.user());
+            let dropped: Vec<AddressOfRecord> = part.addresses_of_record().filter(theirs).cloned().collect();
+            dropped.iter().for_each(|aor| part.drop_all(aor));
+        }
+    }
+
     /// Bindings held, perhaps some that have just expired.
     pub fn len(&self) -> usize {
         self.0.parts.iter().map(|part| lock(part).len()).sum()
@@ -145,6 +155,24 @@ mod tests {
         assert!(other.fetch(later, &aor).bindings.is_empty());
         bindings.sweep(later);
         assert!(other.is_empty());
+    }
+
+    #[test]
+    fn what_a_user_has_bound_is_dropped() {
+        let now = Now::read_clocks();
+        let bindings = Bindings::new(&mut Rng::from_u64(1));
+        for user in 0..100 {
+            assert_eq!(commit(&bindings, now, change(now, &user.to_string(), 0, 60)), Outcome::Committed);
+        }
+        bindings.drop_users(&[]);
+        bindings.drop_users(&["7".to_owned(), "13".to_owned(), "nobody".to_owned()]);
+        let left: Vec<String> = bindings.all(now).iter().map(|(aor, _)| aor.user().to_owned()).collect();
+        assert_eq!((left.len(), bindings.len()), (98, 98));
+        assert!(!left.contains(&"7".to_owned()) && !left.contains(&"13".to_owned()));
+        // Who read the record before may not write it back.
+        let stale = change(now, "7", 1, 60);
+        assert_eq!(commit(&bindings, now, stale), Outcome::Stale);
+        assert_eq!(commit(&bindings, now, change(now, "7", 0, 60)), Outcome::Committed);
     }
 
     #[test]

@@ -24,7 +24,12 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// Runs the exchange; also without the word `serve`.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: ringback serve --data /var/lib/ringback")]
+#[command(
+    before_help = "Example: ringback serve --data /var/lib/ringback",
+    after_help = "Signals: SIGHUP reads the configuration again and takes over its accounts (what else has changed needs a restart, \
+                  and is named); SIGINT and SIGTERM stop at once: calls that are answered go on talking, those that still ring are lost, \
+                  and phones must register again."
+)]
 #[group(skip)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -63,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
             console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
         }
         announce(console, &config, &exchange, &created);
-        let outcome = tend(exchange, control.ok(), signals, console).await;
+        let outcome = tend(exchange, control.ok(), signals, (&config, &arguments.configured), console).await;
         let _ = std::fs::remove_file(folder.control_socket());
         outcome
     })
@@ -210,11 +215,54 @@ impl Signals {
     }
 }
 
+/// Takes over what has changed in the configuration and can be taken over while calls go on: its accounts. What is wrong with it is said,
+/// and then nothing changes.
+fn reload(exchange: &Exchange, running: &Config, configured: &Configured, console: &Console) {
+    let outcome = configured.read().and_then(|(config, _)| {
+        let restart_for = differences(running, &config);
+        // The secrets of another realm would fit no challenge of this exchange.
+        if config.auth.realm == running.auth.realm {
+            exchange.world.configure_accounts(config.users)?;
+        }
+        Ok(restart_for)
+    });
+    match outcome {
+        Ok(restart_for) => {
+            let rest = match restart_for.is_empty() {
+                true => String::new(),
+                false => format!("; what has changed in {} needs a restart", restart_for.join(", ")),
+            };
+            console.say(format!("reloaded: accounts{rest}"));
+            console.event(&json!({"event": "reloaded", "restart_for": restart_for}));
+        }
+        Err(failure) => {
+            console.warn(format!("not reloaded, everything stays as it is: {}", failure.text));
+            console.event(&json!({"event": "reload_failed", "reason": failure.text}));
+        }
+    }
+}
+
+/// The parts of two configurations, accounts apart, that are not the same.
+fn differences(running: &Config, config: &Config) -> Vec<&'static str> {
+    let parts = |config: &Config| {
+        [
+            ("data", format!("{:?}", config.data)),
+            ("domains", format!("{:?}", config.domains)),
+            ("listen", format!("{:?}", config.listen)),
+            ("auth", format!("{:?}", config.auth)),
+            ("registrar", format!("{:?}", config.registrar)),
+            ("proxy", format!("{:?}", config.record_route)),
+        ]
+    };
+    parts(running).iter().zip(parts(config)).filter(|(one, other)| **one != *other).map(|(_, (name, _))| name).collect()
+}
+
 /// Looks after the exchange until somebody ends it.
 async fn tend(
     exchange: Exchange,
     control: Option<control::Listener>,
     mut signals: Signals,
+    (config, configured): (&Config, &Configured),
     console: &Console,
 ) -> Outcome {
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
@@ -223,11 +271,11 @@ async fn tend(
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            _ = signals.hangup.recv() => {}
+            _ = signals.hangup.recv() => reload(&exchange, config, configured, console),
             () = control::serve_one(control.as_ref(), &exchange) => continue,
             _ = housekeeping.tick() => {}
         }
-        if let Err(error) = exchange.accounts.refresh() {
+        if let Err(error) = exchange.world.refresh_accounts() {
             // Once, not once a second.
             if !damaged {
                 console.warn(format!("accounts stay as they are: {error}"));
@@ -236,7 +284,7 @@ async fn tend(
         } else {
             damaged = false;
         }
-        exchange.bindings.sweep(Now::read_clocks());
+        exchange.world.bindings.sweep(Now::read_clocks());
         if !exchange.is_whole() {
             return Err(Failure::negative("a part of the exchange has failed (see above); it must be started again"));
         }

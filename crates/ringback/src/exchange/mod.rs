@@ -4,6 +4,7 @@ mod names;
 mod world;
 
 pub(crate) use names::{is_host, lan_addresses, machine_names};
+pub(crate) use world::World;
 
 use engine::Rng;
 use net::{ListenConfig, ListenError, LocalAddress, ServeConfig, Serving, Tap};
@@ -11,7 +12,6 @@ use server::Server;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use store::{Accounts, Bindings};
-use world::World;
 
 /// What an exchange is made of.
 pub(crate) struct Setup {
@@ -31,14 +31,14 @@ pub(crate) struct Setup {
 /// An exchange that runs, until it is dropped or stopped.
 pub(crate) struct Exchange {
     serving: Serving,
-    pub(crate) accounts: Accounts,
-    pub(crate) bindings: Bindings,
+    pub(crate) world: World,
 }
 
 impl Exchange {
     /// Opens the sockets and starts the drivers. `setup.domains` must be names that [`is_host`] knows.
     pub(crate) fn start(setup: Setup, rng: &mut Rng) -> Result<Exchange, ListenError> {
-        let (accounts, bindings) = (setup.accounts.clone(), Bindings::new(rng));
+        let (accounts, auth_required) = (setup.accounts.clone(), setup.auth_required);
+        let world = World { accounts, bindings: Bindings::new(rng), auth_required };
         let serve = ServeConfig {
             name: "exchange",
             listen: setup.listen.clone(),
@@ -47,12 +47,11 @@ impl Exchange {
             ..ServeConfig::default()
         };
         let keys = setup.keys;
-        let world = World { accounts: accounts.clone(), bindings: bindings.clone() };
         let make = move |shard: usize, addresses: &[LocalAddress]| {
             Server::new(setup.server_config(addresses), shard as u16, net::system_rng())
         };
-        let serving = net::serve(serve, keys, make, world)?;
-        Ok(Exchange { serving, accounts, bindings })
+        let serving = net::serve(serve, keys, make, world.clone())?;
+        Ok(Exchange { serving, world })
     }
 
     /// What it listens on.

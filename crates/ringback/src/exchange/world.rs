@@ -1,13 +1,40 @@
 use engine::Now;
 use net::{Backend, Later};
 use server::{Answer, Ask, Server};
-use store::{Accounts, Bindings};
+use sip_registrar::Outcome;
+use store::{Account, Accounts, Bindings, StoreError};
 
-/// What the exchange's shards ask for is in memory, so that each is answered at once.
+/// What the exchange's shards ask for is in memory, so that each is answered at once. A clone is another handle to the same.
 #[derive(Clone)]
-pub(super) struct World {
+pub(crate) struct World {
     pub(super) accounts: Accounts,
-    pub(super) bindings: Bindings,
+    pub(crate) bindings: Bindings,
+    pub(super) auth_required: bool,
+}
+
+impl World {
+    /// Reads changed accounts. Who is gone, or has another password, is not registered any more.
+    pub(crate) fn refresh_accounts(&self) -> Result<(), StoreError> {
+        self.drop_bindings(&self.accounts.refresh()?);
+        Ok(())
+    }
+
+    /// Takes these accounts in the place of the configured ones, with the same consequences.
+    pub(crate) fn configure_accounts(&self, configured: Vec<Account>) -> Result<(), StoreError> {
+        self.drop_bindings(&self.accounts.configure(configured)?);
+        Ok(())
+    }
+
+    fn drop_bindings(&self, names: &[String]) {
+        // Where nobody proves who they are, accounts have no say in who is registered.
+        if self.auth_required && !names.is_empty() {
+            self.bindings.drop_users(names);
+        }
+    }
+
+    fn may_be_registered(&self, aor: &sip_registrar::AddressOfRecord) -> bool {
+        !self.auth_required || self.accounts.contains(aor.user())
+    }
 }
 
 impl Backend<Server> for World {
@@ -17,6 +44,11 @@ impl Backend<Server> for World {
                 Some(Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) })
             }
             Ask::Bindings { id, aor } => Some(Answer::Bindings { id, snapshot: self.bindings.fetch(now, &aor) }),
+            // It was let in a moment before the account went.
+            Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) if !self.may_be_registered(&change.aor) => {
+                let outcome = Outcome::Failed;
+                Some(Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome }))
+            }
             Ask::Registrar(ask) => Some(Answer::Registrar(self.bindings.answer(now, ask))),
             // net looks names up itself.
             Ask::Resolve { ticket, .. } => Some(Answer::Resolved { ticket, flows: Vec::new() }),

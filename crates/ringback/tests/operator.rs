@@ -1,0 +1,60 @@
+//! What an operator does to a running exchange.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a failure fails the test; above the purity line
+
+mod support;
+
+use std::fs;
+use support::{ANYWHERE, Scratch};
+
+#[test]
+fn who_is_removed_or_has_a_new_password_is_not_registered_any_more() {
+    let scratch = Scratch::new("removed");
+    let (_exchange, address, passwords) = scratch.exchange();
+    for (user, password) in ["100", "101"].iter().zip(&passwords) {
+        let account = format!("{user}:{password}@{address}");
+        assert_eq!(scratch.start(&["register", "--once", "--as", &account]).exit_code(), 0);
+    }
+    let registered = || {
+        let mut list = scratch.start(&["reg", "ls"]);
+        let mut names = Vec::new();
+        while let Some(aor) = list.next()["aor"].as_str() {
+            names.push(aor.split('@').next().unwrap().to_owned());
+        }
+        names
+    };
+    assert_eq!(registered(), ["100", "101"]);
+    assert_eq!(scratch.start(&["user", "rm", "100"]).exit_code(), 0);
+    assert_eq!(registered(), ["101"]);
+    assert_eq!(scratch.start(&["user", "add", "eva"]).exit_code(), 0);
+    assert_eq!(registered(), ["101"]);
+    assert_eq!(scratch.start(&["user", "passwd", "101"]).exit_code(), 0);
+    assert!(registered().is_empty());
+}
+
+#[test]
+fn a_hangup_reads_the_configuration_again() {
+    let scratch = Scratch::new("hangup");
+    let file = scratch.0.join("r.toml");
+    let write = |text: &str| fs::write(&file, text).unwrap();
+    let user = |name: &str, password: &str| format!("[[user]]\nname = \"{name}\"\npassword = \"{password}\"\n");
+    write(&user("alice", "the first one"));
+    let mut exchange = scratch.start(&[&["serve", "--config", file.to_str().unwrap()], &ANYWHERE[..]].concat());
+    let address = exchange.address();
+    let code = |who: &str| scratch.start(&["register", "--once", "--as", &format!("{who}@{address}")]).exit_code();
+    assert_eq!((code("alice:the first one"), code("alice:the second one")), (0, 1));
+    write(&user("alice", "the second one"));
+    exchange.signal("-HUP");
+    assert_eq!(exchange.event("reloaded")["restart_for"], serde_json::json!([]));
+    assert_eq!((code("alice:the first one"), code("alice:the second one")), (1, 0));
+    write("domians = []\n");
+    exchange.signal("-HUP");
+    let failed = exchange.event("reload_failed");
+    assert!(failed["reason"].as_str().unwrap().contains("`domains`"), "{failed}");
+    assert_eq!(code("alice:the second one"), 0);
+    write(&format!("[registrar]\nmax_expires_s = 5000\n{}", user("bob", "another one")));
+    exchange.signal("-HUP");
+    assert_eq!(exchange.event("reloaded")["restart_for"], serde_json::json!(["registrar"]));
+    assert_eq!((code("alice:the second one"), code("bob:another one")), (1, 0));
+    exchange.signal("-TERM");
+    assert_eq!(exchange.exit_code(), 0);
+}
