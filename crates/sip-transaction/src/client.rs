@@ -91,13 +91,14 @@ impl Clients {
         if self.records.find(id).is_some() {
             return;
         }
-        if self.records.len() >= shared.transactions_max {
+        if !shared.has_room(self.records.len(), bytes.len()) {
             return report(shared, id, Event::SendFailed { id });
         }
         let (state, actions) = match method {
             Method::Invite => (State::Invite(invite_client::START.0), invite_client::START.1),
             _ => (State::NonInvite(non_invite_client::START.0), non_invite_client::START.1),
         };
+        shared.more(bytes.len());
         let handle = self.records.insert(id, Record { state, method, flow, held: bytes });
         self.act(shared, now, handle, actions, None, 0);
     }
@@ -162,6 +163,9 @@ impl Clients {
         };
         self.act(shared, now, handle, actions, packet, doublings);
         if next.is_none() {
+            if let Some((_, record)) = self.records.get_mut(handle) {
+                shared.hold(&mut record.held, Bytes::new());
+            }
             self.records.remove(handle);
         }
     }
@@ -185,8 +189,8 @@ impl Clients {
                 }
                 Action::Acknowledge => {
                     let response = packet.as_ref().map(|packet| &packet.message);
-                    record.held =
-                        response.and_then(|response| derived::ack(&record.held, response)).unwrap_or_default();
+                    let ack = response.and_then(|response| derived::ack(&record.held, response)).unwrap_or_default();
+                    shared.hold(&mut record.held, ack);
                     if !record.held.is_empty() {
                         shared.send(record.flow, record.held.clone(), Some(id));
                     }
@@ -202,7 +206,7 @@ impl Clients {
                         shared.event(Event::Response { id, packet });
                     }
                 }
-                Action::Release => record.held = Bytes::new(),
+                Action::Release => shared.hold(&mut record.held, Bytes::new()),
                 Action::ReportTimeout => report(shared, id, Event::Timeout { id }),
                 Action::ReportSendFailed => report(shared, id, Event::SendFailed { id }),
                 Action::Start(timer) => match shared.lengths.first(timer, record.flow.transport.reliable()) {

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// included. The next request gets a 503 for which nothing is kept; the next `send_request` a [`Event::SendFailed`].
 pub const TRANSACTIONS_MAX: usize = 1 << 21;
 
+/// Bytes of requests and responses that one layer holds for its transactions. What would be more is refused like a transaction too
+/// many: it takes the 2xx of 30,000 REGISTERs a second, which are kept for 32 s, and keeps a few thousand requests of the largest size
+/// from taking all the machine's memory.
+pub const HELD_BYTES_MAX: usize = 512 << 20;
+
 /// When to come again, in the 503 of a full layer: by then the oldest waits are over (seconds).
 const RETRY_AFTER_S: u32 = 10;
 
@@ -34,13 +39,16 @@ pub struct Config {
     pub t4: Duration,
     /// See [`TRANSACTIONS_MAX`].
     pub transactions_max: usize,
+    /// See [`HELD_BYTES_MAX`].
+    pub held_bytes_max: usize,
 }
 
 impl Config {
     /// The RFC's timers: T1 500 ms, T2 4 s, T4 5 s.
     pub fn new(shard: u16, mac: Mac) -> Config {
         let ms = Duration::from_millis;
-        Config { shard, mac, t1: ms(500), t2: ms(4000), t4: ms(5000), transactions_max: TRANSACTIONS_MAX }
+        let (t1, t2, t4) = (ms(500), ms(4000), ms(5000));
+        Config { shard, mac, t1, t2, t4, transactions_max: TRANSACTIONS_MAX, held_bytes_max: HELD_BYTES_MAX }
     }
 }
 
@@ -67,6 +75,8 @@ impl TransactionLayer {
                 timers: Timers::default(),
                 lengths,
                 transactions_max: config.transactions_max,
+                held_bytes: 0,
+                held_bytes_max: config.held_bytes_max,
             },
             mint: Mint::new(config.mac, config.shard, &mut rng),
             request_key: Mac::new(&mut rng),
@@ -104,7 +114,9 @@ impl TransactionLayer {
             }
             (None, Method::Ack) => self.shared.event(Event::Ack { packet }),
             (Some(id), _) => self.servers.handle_retransmission(&mut self.shared, now, id),
-            (None, _) if self.servers.len() >= self.shared.transactions_max => self.refuse_packet(&packet, 503, None),
+            (None, _) if !self.shared.has_room(self.servers.len(), message.bytes().len()) => {
+                self.refuse_packet(&packet, 503, None)
+            }
             (None, Method::Cancel) => {
                 let cancels = self.servers.find(TransactionKey::of_cancelled(&self.request_key, message, &via));
                 let reply_flow = reply_flow(packet.flow, &via);
@@ -235,8 +247,14 @@ impl TransactionLayer {
         self.clients.len() + self.servers.len()
     }
 
+    /// Bytes of requests and responses held, see [`HELD_BYTES_MAX`].
+    pub fn held_bytes(&self) -> usize {
+        self.shared.held_bytes
+    }
+
     /// Whether no transaction is alive.
     pub fn is_empty(&self) -> bool {
+        debug_assert!(self.len() > 0 || self.shared.held_bytes == 0, "bytes are held for nobody");
         self.len() == 0
     }
 }
@@ -247,12 +265,35 @@ pub(crate) struct Shared {
     outputs: VecDeque<Output>,
     timers: Timers<Deadline>,
     pub(crate) lengths: Lengths,
-    pub(crate) transactions_max: usize,
+    transactions_max: usize,
+    held_bytes: usize,
+    held_bytes_max: usize,
 }
 
 impl Shared {
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes, transaction: Option<ClientTransactionId>) {
         self.outputs.push_back(Output::Send { flow, bytes, transaction });
+    }
+
+    /// Whether one more transaction, beside so many, may hold so many bytes.
+    pub(crate) fn has_room(&self, transactions: usize, bytes: usize) -> bool {
+        transactions < self.transactions_max && self.held_bytes + bytes <= self.held_bytes_max
+    }
+
+    /// `bytes` are held in the place of `place`.
+    pub(crate) fn hold(&mut self, place: &mut Bytes, bytes: Bytes) {
+        self.held_bytes = self.held_bytes + bytes.len() - place.len();
+        *place = bytes;
+    }
+
+    /// So many bytes more are held.
+    pub(crate) fn more(&mut self, bytes: usize) {
+        self.held_bytes += bytes;
+    }
+
+    /// So many bytes are not held any more.
+    pub(crate) fn less(&mut self, bytes: usize) {
+        self.held_bytes -= bytes;
     }
 
     pub(crate) fn event(&mut self, event: Event) {

@@ -35,7 +35,7 @@ mod tables;
 
 pub use branch::{Branch, ClientTransactionId};
 pub use flow::{ConnectionId, Flow, Packet, stateless_reply_flow};
-pub use layer::{Config, TRANSACTIONS_MAX, TransactionLayer};
+pub use layer::{Config, HELD_BYTES_MAX, TRANSACTIONS_MAX, TransactionLayer};
 pub use output::{Event, Output};
 pub use server::ServerTransactionId;
 pub use transport_choice::prefers_stream;

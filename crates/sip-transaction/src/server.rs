@@ -57,6 +57,15 @@ struct Record {
     response: Bytes,
 }
 
+impl Record {
+    /// Holds nothing any more.
+    fn release(&mut self, shared: &mut Shared) {
+        let request = self.request.take().map_or(0, |packet| packet.message.bytes().len());
+        shared.less(request + self.response.len());
+        self.response = Bytes::new();
+    }
+}
+
 impl Key for TransactionKey {
     fn spread(self) -> u64 {
         TransactionKey::spread(self)
@@ -109,6 +118,7 @@ impl Servers {
             _ => (State::NonInvite(non_invite_server::START.0), non_invite_server::START.1),
         };
         let request = Some(Box::new(packet.clone()));
+        shared.more(packet.message.bytes().len());
         let handle = self.records.insert(key, Record { state, flow: reply_flow, request, response: Bytes::new() });
         let id = ServerTransactionId(handle);
         let event = match method {
@@ -161,7 +171,7 @@ impl Servers {
         match self.records.get(id.0) {
             Some((_, record)) if unheard(record) => {
                 shared.send(record.flow, bytes, None);
-                self.records.remove(id.0);
+                self.remove(shared, id.0);
             }
             _ => self.respond(shared, now, id, status, bytes),
         }
@@ -203,8 +213,15 @@ impl Servers {
         };
         self.act(shared, now, handle, actions, event, response, doublings);
         if next.is_none() {
-            self.records.remove(handle);
+            self.remove(shared, handle);
         }
+    }
+
+    fn remove(&mut self, shared: &mut Shared, handle: Handle) {
+        if let Some((_, record)) = self.records.get_mut(handle) {
+            record.release(shared);
+        }
+        self.records.remove(handle);
     }
 
     #[allow(clippy::too_many_arguments)] // the parts of one input, taken apart once
@@ -228,21 +245,21 @@ impl Servers {
                 }
                 Action::SendTrying => {
                     let Some(packet) = &record.request else { continue };
-                    record.response = Builder::reply(&packet.message, 100, packet.flow.remote).finish();
+                    let trying = Builder::reply(&packet.message, 100, packet.flow.remote).finish();
+                    shared.hold(&mut record.response, trying);
                     shared.send(record.flow, record.response.clone(), None);
                 }
                 Action::SendProvisional => {
-                    record.response = response.clone();
+                    shared.hold(&mut record.response, response.clone());
                     shared.send(record.flow, response.clone(), None);
                 }
                 Action::SendFinal => {
-                    record.request = None;
-                    record.response = response.clone();
+                    record.release(shared);
+                    shared.hold(&mut record.response, response.clone());
                     shared.send(record.flow, response.clone(), None);
                 }
                 Action::SendOnce => {
-                    record.request = None;
-                    record.response = Bytes::new();
+                    record.release(shared);
                     shared.send(record.flow, response.clone(), None);
                 }
                 Action::Repeat => {
@@ -251,8 +268,7 @@ impl Servers {
                     }
                 }
                 Action::Release => {
-                    record.request = None;
-                    record.response = Bytes::new();
+                    record.release(shared);
                 }
                 Action::ReportAckMissing => shared.event(Event::AckMissing { id: ServerTransactionId(handle) }),
                 Action::Start(timer) => match shared.lengths.first(timer, record.flow.transport.reliable()) {

@@ -281,6 +281,53 @@ fn a_full_layer_answers_503_and_keeps_nothing() {
 }
 
 #[test]
+fn bytes_held_have_a_limit() {
+    let mut now = Now::read_clocks();
+    let info = |n: u32| {
+        let via = format!("SIP/2.0/UDP 10.0.0.1:5999;branch=z9hG4bK{n}");
+        text("INFO", "sip:c@d", &via, "", &format!("{n} INFO"))
+    };
+    let invite = |n: u32| info(n).replace("INFO", "INVITE");
+    let size = info(1).len();
+    let config = Config { held_bytes_max: 3 * size, ..Config::new(3, mac()) };
+    let mut layer = TransactionLayer::new(config, Rng::from_u64(1));
+    let first = receive(&mut layer, now, &info(1)).expect("new");
+    assert!(receive(&mut layer, now, &info(2)).is_some() && receive(&mut layer, now, &info(3)).is_some());
+    assert_eq!(layer.held_bytes(), 3 * size);
+    layer.handle_packet(now, packet(parse(Bytes::from(info(4)))));
+    assert_eq!((sent(layer.poll_output()).status(), layer.len()), (503, 3));
+    let branch = layer.mint_branch();
+    let via = format!("SIP/2.0/UDP 192.0.2.1;branch={branch}");
+    layer.send_request(now, &branch, flow(UDP), Method::Info, request("INFO", &via));
+    assert!(matches!(layer.poll_output(), Some(Output::Event(Event::SendFailed { .. }))));
+
+    // A request gives way to its response, whatever has its place is forgotten with its transaction.
+    answer(&mut layer, now, first, 200);
+    let held = layer.held_bytes();
+    assert!(held > 2 * size && held != 3 * size, "{held}");
+    for _ in 0..40 {
+        now = now + Duration::from_secs(1);
+        layer.handle_timeout(now);
+        drain(&mut layer);
+    }
+    assert_eq!((layer.len(), layer.held_bytes()), (0, 0));
+    for status in [180, 200, 486] {
+        let id = receive(&mut layer, now, &invite(u32::from(status))).expect("new");
+        layer.handle_timeout(now + Duration::from_secs(1));
+        answer(&mut layer, now, id, status);
+        if status == 180 {
+            answer(&mut layer, now, id, 486);
+        }
+    }
+    for _ in 0..40 {
+        now = now + Duration::from_secs(1);
+        layer.handle_timeout(now);
+        drain(&mut layer);
+    }
+    assert_eq!((layer.len(), layer.held_bytes()), (0, 0));
+}
+
+#[test]
 fn a_full_layer_starts_no_client_transaction() {
     let now = Now::read_clocks();
     let config = Config { transactions_max: 1, ..Config::new(3, mac()) };
