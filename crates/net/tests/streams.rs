@@ -4,7 +4,7 @@
 mod support;
 
 use bytes::Bytes;
-use net::{CONNECTION_QUEUE_MAX, ListenConfig, ServeConfig, StreamLimits};
+use net::{CONNECTION_QUEUE_MAX, ListenConfig, SHARD_QUEUE_MAX, ServeConfig, StreamLimits};
 use sip_message::{HEAD_BYTES_MAX, Transport};
 use sip_transaction::{ConnectionId, Flow};
 use socket2::{Domain, Socket, Type};
@@ -346,6 +346,45 @@ fn any_shard_sends_over_any_connection_and_all_hear_of_its_end() {
         stage.tell(shard, Do::Send(flows[0], Bytes::from("late"), Some(transaction)));
         assert_eq!(stage.next(), (shard, Saw::SendFailed(transaction)));
     }
+}
+
+#[test]
+fn a_shard_whose_queue_is_full_hears_all_the_same_what_failed_and_what_closed() {
+    let owner: net::Owner = Arc::new(|bytes: &Bytes| Some(usize::from(bytes.last()? - b'a')));
+    let stage = Stage::new(ServeConfig { drivers: 2, owner: Some(owner), ..tcp(StreamLimits::default()) });
+    // Connections of driver 0, whose messages belong to driver 1.
+    let (mut peer, flow) = loop {
+        let mut peer = connect(&stage);
+        peer.write_all(b"X sip:a SIP/2.0\r\nl: 1\r\n\r\nb").expect("written");
+        let (_, flow, _) = stage.packet();
+        if flow.connection.is_some_and(|connection| connection.0 >> 48 == 0) {
+            break (peer, flow);
+        }
+    };
+    let (hold, held) = std::sync::mpsc::channel();
+    stage.tell(1, Do::Block(held));
+    while stage.next() != (1, Saw::Blocked) {}
+    let message = b"X sip:a SIP/2.0\r\nl: 1\r\n\r\nb";
+    let writing = std::thread::spawn(move || {
+        for _ in 0..SHARD_QUEUE_MAX + 1 {
+            peer.write_all(message).expect("written");
+        }
+    });
+    stage.totals_until(|totals| totals.shard_queue_full == 1);
+    writing.join().expect("it has written everything and closed");
+    // Driver 0 takes the connection out of its table after it has told the other.
+    let [late] = transactions(1)[..] else { unreachable!() };
+    while stage.next() != (0, Saw::Closed(flow.connection.expect("a connection"))) {}
+    drop(hold);
+    let besides_packets = || loop {
+        match stage.next() {
+            (1, Saw::Packet(..)) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(besides_packets(), (1, Saw::Closed(flow.connection.expect("a connection"))));
+    stage.tell(1, Do::Send(flow, Bytes::from("late"), Some(late)));
+    assert_eq!(besides_packets(), (1, Saw::SendFailed(late)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::future::Future;
 use tokio::sync::mpsc;
 
-/// Messages that may wait in the queue to one shard; what comes after is dropped and counted.
+/// Messages that may wait in the queue to one shard; what comes after is dropped and counted, as a network would drop it.
 pub const SHARD_QUEUE_MAX: usize = 8192;
 
 /// What one driver hands to another.
@@ -14,28 +14,44 @@ pub(crate) enum Parcel {
     Packet { flow: Flow, bytes: Bytes },
     /// A message for a connection of yours.
     Send { flow: Flow, bytes: Bytes, on_failure: Option<(usize, ClientTransactionId)> },
-    /// What you gave me to send was not sent.
-    SendFailed(ClientTransactionId),
     /// A datagram did not arrive, and I did not send it.
     Unreachable(Unreachable),
+}
+
+/// What one driver tells another that nobody will ever say again: it has a queue of its own, which drops nothing. What waits there is
+/// bounded by what it is about, messages that were handed over and connections. It may overtake parcels.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// What you gave me to send was not sent.
+    SendFailed(ClientTransactionId),
     /// A connection of mine is gone.
     ConnectionClosed(ConnectionId),
+}
+
+/// The queues into one driver that the others write to.
+#[derive(Debug)]
+pub(crate) struct Outboxes {
+    pub(crate) parcels: mpsc::Sender<Parcel>,
+    pub(crate) news: mpsc::UnboundedSender<News>,
 }
 
 /// The queues into one driver that it reads from.
 pub(crate) struct Inboxes<Answer> {
     pub(crate) parcels: mpsc::Receiver<Parcel>,
+    pub(crate) news: mpsc::UnboundedReceiver<News>,
     pub(crate) answers: mpsc::Receiver<Answer>,
     pub(crate) later: Later<Answer>,
 }
 
 /// The queues for `drivers` drivers.
-pub(crate) fn shard_queues<Answer>(drivers: usize) -> (Vec<mpsc::Sender<Parcel>>, Vec<Inboxes<Answer>>) {
+pub(crate) fn shard_queues<Answer>(drivers: usize) -> (Vec<Outboxes>, Vec<Inboxes<Answer>>) {
     (0..drivers)
         .map(|_| {
-            let (queue, parcels) = mpsc::channel(SHARD_QUEUE_MAX);
+            let (parcels_out, parcels) = mpsc::channel(SHARD_QUEUE_MAX);
+            let (news_out, news) = mpsc::unbounded_channel();
             let (later, answers) = mpsc::channel(SHARD_QUEUE_MAX);
-            (queue, Inboxes { parcels, answers, later: Later { queue: later } })
+            let outboxes = Outboxes { parcels: parcels_out, news: news_out };
+            (outboxes, Inboxes { parcels, news, answers, later: Later { queue: later } })
         })
         .unzip()
 }

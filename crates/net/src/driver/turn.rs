@@ -1,5 +1,5 @@
 use super::pace::Pace;
-use super::shards::{Inboxes, Parcel};
+use super::shards::{Inboxes, News, Outboxes, Parcel};
 use super::wires::{UdpWire, Wires};
 use crate::counters::{Counters, count};
 use crate::island::{Alarm, Unreachable, Watch, pause, precise_pauses};
@@ -38,7 +38,7 @@ pub(crate) struct DriverParts<Answer> {
     pub(crate) index: usize,
     pub(crate) sockets: Sockets<ClientTransactionId>,
     pub(crate) limits: StreamLimits,
-    pub(crate) shards: Arc<[mpsc::Sender<Parcel>]>,
+    pub(crate) shards: Arc<[Outboxes]>,
     pub(crate) inboxes: Inboxes<Answer>,
     pub(crate) owner: Option<Owner>,
     pub(crate) tap: Option<Arc<dyn Tap>>,
@@ -52,7 +52,7 @@ pub(crate) struct Driver<E: Engine, B> {
     engine: E,
     backend: B,
     wires: Wires,
-    shards: Arc<[mpsc::Sender<Parcel>]>,
+    shards: Arc<[Outboxes]>,
     owner: Option<Owner>,
     inboxes: Inboxes<E::Answer>,
     streams: mpsc::Receiver<WireEvent>,
@@ -69,13 +69,20 @@ pub(crate) struct Driver<E: Engine, B> {
 struct Arrived<Answer> {
     datagrams: Vec<Datagram>,
     parcels: Vec<Parcel>,
+    news: Vec<News>,
     streams: Vec<WireEvent>,
     answers: Vec<Answer>,
 }
 
 impl<Answer> Default for Arrived<Answer> {
     fn default() -> Self {
-        Arrived { datagrams: Vec::new(), parcels: Vec::new(), streams: Vec::new(), answers: Vec::new() }
+        Arrived {
+            datagrams: Vec::new(),
+            parcels: Vec::new(),
+            news: Vec::new(),
+            streams: Vec::new(),
+            answers: Vec::new(),
+        }
     }
 }
 
@@ -153,6 +160,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
         any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
         any |= self.inboxes.parcels.poll_recv_many(cx, &mut arrived.parcels, QUEUE_PER_TURN).is_ready();
+        any |= self.inboxes.news.poll_recv_many(cx, &mut arrived.news, QUEUE_PER_TURN).is_ready();
         any |= self.inboxes.answers.poll_recv_many(cx, &mut arrived.answers, QUEUE_PER_TURN).is_ready();
         let due = self.alarm_at.is_some_and(|at| at <= Instant::now());
         if due {
@@ -168,7 +176,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
     /// Feeds the engine, carries out what it wants, and tells how many messages there were.
     fn turn(&mut self, now: Now) -> usize {
         let mut arrived = std::mem::take(&mut self.arrived);
-        let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len();
+        let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len() + arrived.news.len();
         for transaction in std::mem::take(&mut self.wires.failed) {
             self.engine.handle_send_failed(now, transaction);
         }
@@ -185,6 +193,12 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         }
         for parcel in arrived.parcels.drain(..) {
             self.handle_parcel(now, parcel);
+        }
+        for news in arrived.news.drain(..) {
+            match news {
+                News::SendFailed(transaction) => self.engine.handle_send_failed(now, transaction),
+                News::ConnectionClosed(connection) => self.engine.handle_connection_closed(now, connection),
+            }
         }
         for answer in arrived.answers.drain(..) {
             self.engine.handle_answer(now, answer);
@@ -231,7 +245,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             WireEvent::Closed { connection, end } => {
                 if self.wires.connections.ended(connection, end) {
                     for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
-                        self.hand_over(shard, Parcel::ConnectionClosed(connection));
+                        self.tell(shard, News::ConnectionClosed(connection));
                     }
                     self.engine.handle_connection_closed(now, connection);
                 }
@@ -249,11 +263,9 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
                     self.send_failed(now, shard, transaction);
                 }
             }
-            Parcel::SendFailed(transaction) => self.engine.handle_send_failed(now, transaction),
             Parcel::Unreachable(unreachable) => {
                 self.handle_unreachable(now, &unreachable);
             }
-            Parcel::ConnectionClosed(connection) => self.engine.handle_connection_closed(now, connection),
         }
     }
 
@@ -267,7 +279,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         if shard == self.index {
             self.engine.handle_send_failed(now, transaction);
         } else {
-            self.hand_over(shard, Parcel::SendFailed(transaction));
+            self.tell(shard, News::SendFailed(transaction));
         }
     }
 
@@ -297,11 +309,18 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
 
     /// Puts a parcel into another shard's queue; a full one drops and counts it.
     fn hand_over(&self, shard: usize, parcel: Parcel) -> bool {
-        let handed = self.shards.get(shard).is_some_and(|queue| queue.try_send(parcel).is_ok());
+        let handed = self.shards.get(shard).is_some_and(|queues| queues.parcels.try_send(parcel).is_ok());
         if !handed {
             count(&self.wires.counters.shard_queue_full, 1);
         }
         handed
+    }
+
+    /// Tells another shard; only one that has stopped does not hear it.
+    fn tell(&self, shard: usize, news: News) {
+        if let Some(queues) = self.shards.get(shard) {
+            let _ = queues.news.send(news);
+        }
     }
 
     /// Sees to it that the alarm goes off no later than the engine's deadline, or soon where the kernel would take no more datagrams.
