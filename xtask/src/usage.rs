@@ -27,6 +27,14 @@ pub(crate) fn memory_kb(server: &Process) -> Result<u64> {
     Ok(total)
 }
 
+/// What all programs together used of one core so far, in microseconds (proc(5): user, nice and system time).
+pub(crate) fn core_us(core: u32) -> Result<u64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let name = format!("cpu{core} ");
+    let fields = stat.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or_default();
+    Ok(fields.split_whitespace().take(3).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10_000)
+}
+
 /// One process of a group.
 pub(crate) struct Member {
     id: u32,

@@ -121,6 +121,11 @@ impl Results {
             machine(),
             kamailio_version(),
         );
+        let disturbed = self.costs.iter().filter(|(.., cost)| cost.disturbed).count();
+        if disturbed > 0 {
+            let all = self.costs.len();
+            let _ = writeln!(text, "\nOther programs were at work on the same cores in {disturbed} of {all} runs.");
+        }
         text
     }
 
