@@ -65,8 +65,14 @@ impl<'m> Edit<'m> {
     }
 
     /// No field of this name.
-    pub fn remove(mut self, name: HeaderName) -> Edit<'m> {
-        let lines: SmallVec<[Span; 4]> = self.slots(name).map(|slot| self.line_of(slot)).collect();
+    pub fn remove(self, name: HeaderName) -> Edit<'m> {
+        self.remove_where(name, |_| true)
+    }
+
+    /// Without the fields of this name whose value is `unwanted`.
+    pub fn remove_where(mut self, name: HeaderName, unwanted: impl Fn(&str) -> bool) -> Edit<'m> {
+        let slots = self.slots(name).filter(|slot| unwanted(self.message.text(slot.value)));
+        let lines: SmallVec<[Span; 4]> = slots.map(|slot| self.line_of(slot)).collect();
         for line in lines {
             self.splice(line, |_| {});
         }
