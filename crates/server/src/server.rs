@@ -48,7 +48,8 @@ impl Server {
     /// The shard number `shard` of an exchange.
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
-        let proxy = sip_proxy::Config { record_route: config.record_route, mac: config.keys.route };
+        let (realm, record_route) = (config.realm.clone(), config.record_route);
+        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route };
         Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),

@@ -1,8 +1,8 @@
 use crate::preprocess::Preprocessed;
-use crate::{Dialog, RouteToken};
+use crate::{Config, Dialog, RouteToken};
 use bytes::Bytes;
 use engine::Mac;
-use sip_message::{Builder, Edit, HeaderName, Message, Method, NameAddr, Transport};
+use sip_message::{AuthValue, Builder, Edit, HeaderName, Message, Method, NameAddr, Transport};
 use sip_transaction::{Branch, Flow, Packet};
 use std::fmt::{self, Display};
 
@@ -11,14 +11,15 @@ const MAX_FORWARDS: u8 = 70;
 
 /// The copy of a request that goes to one target: RFC 3261 section 16.6 items 1 to 8, as splices of the bytes that came.
 ///
-/// `record_route` is the key to sign our Record-Route with, when there is to be one.
+/// Credentials for our realm are consumed here (section 22.3): nobody further on shall try passwords on them. What those say about
+/// themselves who have proved nothing does not go on where it would look like our word (RFC 3325 section 5).
 pub(crate) fn forwarded_request(
     packet: &Packet,
     preprocessed: &Preprocessed,
     uri: Option<&str>,
     branch: &Branch,
     flow: Flow,
-    record_route: Option<&Mac>,
+    config: &Config,
 ) -> Bytes {
     let request = &packet.message;
     let uri = uri.or(preprocessed.restored_uri.as_deref());
@@ -26,7 +27,16 @@ pub(crate) fn forwarded_request(
     let mut edit = Edit::new(request)
         .prepend(HeaderName::Via, format_args!("SIP/2.0/{} {};branch={branch}", flow.transport, flow.local))
         .stamp_via(packet.flow.remote);
-    if let Some(mac) = record_route.filter(|_| makes_dialog(request)) {
+    for name in [HeaderName::ProxyAuthorization, HeaderName::Authorization] {
+        edit = edit.remove_where(name, |credentials| is_for(credentials, &config.realm));
+    }
+    if !preprocessed.proved && !preprocessed.in_known_dialog() {
+        for name in [HeaderName::PAssertedIdentity, HeaderName::PPreferredIdentity, HeaderName::RemotePartyId] {
+            edit = edit.remove(name);
+        }
+    }
+    if config.record_route && makes_dialog(request) {
+        let mac = &config.mac;
         let dialog = Dialog::of(request);
         let token = RouteToken::new(mac, packet.flow, flow, &dialog).write(mac, &dialog);
         edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow });
@@ -77,6 +87,10 @@ pub(crate) fn own_response(mac: &Mac, packet: &Packet, status: u16) -> Bytes {
 fn makes_dialog(request: &Message) -> bool {
     matches!(request.method(), Method::Invite | Method::Subscribe | Method::Refer | Method::Notify)
         && request.to_tag().is_none()
+}
+
+fn is_for(credentials: &str, realm: &str) -> bool {
+    AuthValue::parse(credentials).ok().and_then(|value| value.get("realm")).is_some_and(|found| found == realm)
 }
 
 fn is_strict(route: &str) -> bool {

@@ -19,8 +19,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(32);
 const TIMER_C: Duration = Duration::from_secs(181);
 
 /// How a proxy is set up.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Config {
+    /// The protection space whose credentials are meant for this proxy.
+    pub realm: String,
     /// Whether later requests of a dialog shall come through this proxy.
     pub record_route: bool,
     /// The key that signs our Record-Route; the same in all shards.
@@ -143,7 +145,7 @@ impl Proxy {
     pub fn handle_ack(&mut self, layer: &mut TransactionLayer, packet: &Packet, preprocessed: &Preprocessed) {
         let Some(flow) = preprocessed.onward else { return };
         let branch = layer.mint_branch();
-        layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, None));
+        layer.send(flow, forwarded_request(packet, preprocessed, None, &branch, flow, &self.config));
     }
 
     /// The answer to [`Ask::Targets`]: where the request goes; to nowhere means 480.
@@ -345,9 +347,8 @@ impl Proxy {
         let branch = layer.mint_branch();
         let Some(packet) = layer.request_of(id).filter(|_| !flows.is_empty()) else { return };
         let flow = flows.remove(0);
-        let record_route = self.config.record_route.then_some(&self.config.mac);
         let method = packet.message.method();
-        let bytes = forwarded_request(packet, &context.preprocessed, uri.as_deref(), &branch, flow, record_route);
+        let bytes = forwarded_request(packet, &context.preprocessed, uri.as_deref(), &branch, flow, &self.config);
         let alternatives = (!flows.is_empty()).then(|| Box::new((flows, uri)));
         context.branches.push(Branch { id: branch.id(), pending: true, expires: now.mono + TIMER_C, alternatives });
         self.forwarded.insert(branch.id(), id);

@@ -362,3 +362,49 @@ fn nobody_becomes_somebody_else_in_the_middle_of_a_call() {
          exchange -> stranger  200",
     );
 }
+
+#[test]
+fn what_a_stranger_says_about_himself_does_not_go_on_as_our_word() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+             P-Asserted-Identity: <sip:alice@example.org>
+             p-asserted-identity: <tel:100>
+             P-Preferred-Identity: <sip:alice@example.org>
+             Remote-Party-ID: <sip:alice@example.org>
+         exchange -> bob       INVITE
+             P-Asserted-Identity: -
+             P-Preferred-Identity: -
+             Remote-Party-ID: -
+         bob -> exchange       200
+             P-Asserted-Identity: <sip:bob@example.org>
+         exchange -> stranger  200
+             P-Asserted-Identity: <sip:bob@example.org>
+         stranger -> exchange  ACK
+         exchange -> bob       ACK
+         alice -> exchange     MESSAGE bob
+             P-Asserted-Identity: <sip:alice@example.org>
+         exchange -> bob       MESSAGE
+             P-Asserted-Identity: <sip:alice@example.org>
+         bob -> exchange       200
+         exchange -> alice     200",
+    );
+}
+
+#[test]
+fn credentials_for_us_end_with_us_and_others_go_on() {
+    check(
+        "given host:there.test is peer, alice signs when asked
+         alice -> exchange  INVITE sip:x@there.test
+         exchange -> alice  407
+         alice -> exchange  ACK, INVITE sip:x@there.test
+             Authorization: Digest username=\"a\", realm=\"there.test\", nonce=\"n\", uri=\"u\", response=\"r\"
+         exchange -> peer   INVITE
+             Proxy-Authorization: -
+             Authorization: Digest username=\"a\", realm=\"there.test\", *
+         peer -> exchange   486
+         exchange -> peer   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}

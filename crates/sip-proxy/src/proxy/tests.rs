@@ -17,7 +17,8 @@ impl Bench {
         let mut rng = Rng::from_u64(1);
         let mac = Mac::from_key([1; 16]);
         let layer = TransactionLayer::new(sip_transaction::Config::new(0, mac), rng.split());
-        let proxy = Proxy::with_max(Config { record_route: true, mac }, rng.split(), contexts_max);
+        let proxy =
+            Proxy::with_max(Config { realm: String::new(), record_route: true, mac }, rng.split(), contexts_max);
         Bench { now: Now::read_clocks(), layer, proxy, requests: 0 }
     }
 
