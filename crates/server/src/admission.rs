@@ -79,10 +79,24 @@ impl Server {
         }
     }
 
+    /// The same for a request, its retransmissions and its CANCEL (RFC 3261 section 9.1).
     fn ticket_of(&self, request: &Message) -> u64 {
-        let cseq = request.header(HeaderName::CSeq).unwrap_or("");
+        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or("");
-        self.config.keys.tag.of(&[request.call_id().as_bytes(), cseq.as_bytes(), branch.as_bytes()]) as u64
+        self.config.keys.tag.of(&[request.call_id().as_bytes(), &cseq.to_be_bytes(), branch.as_bytes()]) as u64
+    }
+
+    /// A CANCEL of what is not under way: what waits for its sender's secrets is given up, anything else unknown.
+    pub(crate) fn cancel_pending(&mut self, packet: &Packet) {
+        let ticket = self.ticket_of(&packet.message);
+        let waits = |pending: &Pending| pending.packet.message.method() == Method::Invite;
+        let invite = if self.pending.get(&ticket).is_some_and(waits) { self.pending.remove(&ticket) } else { None };
+        let reply = self.reply(packet, if invite.is_some() { 200 } else { 481 });
+        self.reply_stateless(packet, reply);
+        if let Some(Pending { packet: invite, .. }) = invite {
+            let reply = self.reply(&invite, 487);
+            self.reply_stateless(&invite, reply);
+        }
     }
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.

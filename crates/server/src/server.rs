@@ -151,8 +151,7 @@ impl Server {
         if !message.is_request() || message.method() == Method::Ack || self.layer.recognises(message) {
             self.layer.handle_packet(now, packet);
         } else if message.method() == Method::Cancel {
-            let reply = self.reply(&packet, 481);
-            self.reply_stateless(&packet, reply);
+            self.cancel_pending(&packet);
         } else {
             self.admit(now, packet);
         }

@@ -217,3 +217,16 @@ fn trying_does_not_keep_a_call_alive() {
          alice -> exchange  ACK",
     );
 }
+
+#[test]
+fn while_the_callers_secrets_are_fetched() {
+    check(
+        "given bob registered, exchange asks slowly, alice signs when asked
+         alice -> exchange  INVITE bob
+         exchange -> alice  407
+         alice -> exchange  ACK, INVITE bob
+         +20ms alice -> exchange  CANCEL
+         exchange -> alice  200 CANCEL, 487 INVITE
+         alice -> exchange  ACK",
+    );
+}
