@@ -49,12 +49,19 @@ pub(crate) fn forwarded_request(
         Some(_) => edit.set(HeaderName::MaxForwards, hops),
         None => edit.append(HeaderName::MaxForwards, hops),
     };
-    if preprocessed.restored_uri.is_some() {
-        edit = edit.remove_last_value(HeaderName::Route);
-    }
     let strict = preprocessed.next_route.as_deref().filter(|route| is_strict(route));
-    let own_routes = preprocessed.own_routes + usize::from(strict.is_some());
-    edit = edit.remove_first_values(HeaderName::Route, own_routes);
+    let first = preprocessed.own_routes + usize::from(strict.is_some());
+    let last = usize::from(preprocessed.restored_uri.is_some());
+    if first + last > 0 {
+        // What goes from both ends of one field must not leave an empty one.
+        edit = match request.values(HeaderName::Route).count() == first + last {
+            true => edit.remove(HeaderName::Route),
+            false if last > 0 => {
+                edit.remove_last_value(HeaderName::Route).remove_first_values(HeaderName::Route, first)
+            }
+            false => edit.remove_first_values(HeaderName::Route, first),
+        };
+    }
     match (strict, uri) {
         // Item 6: a strict router wants to be named in the Request-URI, and the target at the end of Route.
         (Some(router), uri) => {

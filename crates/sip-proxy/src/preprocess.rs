@@ -55,6 +55,11 @@ pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bo
         left -= 1;
     }
     for value in request.values(HeaderName::Route).take(left) {
+        if value.is_empty() {
+            // `Route:` or `Route: ,` leads nowhere, not elsewhere.
+            found.own_routes += 1;
+            continue;
+        }
         let address = NameAddr::parse(value).ok();
         let uri = address.as_ref().and_then(|address| address.uri_parsed().ok());
         match (uri.as_ref().and_then(onward_of), uri, address) {
@@ -110,6 +115,8 @@ mod tests {
         assert_eq!(look("sip:b@b", &["<sip:10.0.0.1:5070;lr>"]), (0, None, text("sip:10.0.0.1:5070;lr"), None));
         assert_eq!(look("sip:b@b", &[&format!("{own}, <sip:other;lr>")]), (1, Some(2), text("sip:other;lr"), None));
         assert_eq!(look("sip:b@b", &["<sip:other;lr>", &own]), (0, None, text("sip:other;lr"), None));
+        assert_eq!(look("sip:b@b", &[""]), (1, None, None, None));
+        assert_eq!(look("sip:b@b", &[",", &own, ", <sip:other;lr>"]), (4, Some(2), text("sip:other;lr"), None));
         let forged = token.replacen('A', "B", 1);
         assert_eq!(look("sip:b@b", &[&format!("<sip:{forged}@10.0.0.1:5060;lr>")]), (1, None, None, None));
         let strict = format!("sip:{token}@10.0.0.1:5060;lr");

@@ -214,3 +214,38 @@ fn a_response_that_has_lost_its_way_back() {
         ));
     }
 }
+
+#[test]
+fn empty_routes_lead_nowhere() {
+    check(
+        "given bob registered
+         stranger -> exchange  MESSAGE bob
+             Route: ,
+         exchange -> bob       MESSAGE
+             Route: -
+         bob -> exchange       200
+         exchange -> stranger  200",
+    );
+}
+
+#[test]
+fn a_strict_router_behind_a_strict_router_leaves_no_empty_route() {
+    check(
+        "given bob registered, alice never signs, host:strict.test is peer
+         alice -> exchange  INVITE bob
+             From: <sip:alice@elsewhere.test>;tag=alice
+         exchange -> bob    INVITE
+         bob -> exchange    200
+         exchange -> alice  200
+         alice -> exchange  BYE
+             From: <sip:alice@elsewhere.test>;tag=alice
+             Request-URI: {route uri}
+             Route: <sip:strict.test>, <sip:bob@example.org>
+         exchange -> bob    BYE
+             Request-URI: sip:strict.test
+             Route: <sip:bob@example.org>
+             Route: -
+         bob -> exchange    200
+         exchange -> alice  200",
+    );
+}
