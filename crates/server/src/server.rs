@@ -4,7 +4,7 @@ use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use engine::{Now, Rng, Table, TableKey};
 use sip_auth::Authenticator;
-use sip_message::{Host, Message, Method, Scheme, Uri};
+use sip_message::{Host, Message, Method, Scheme, Transport, Uri};
 use sip_proxy::{Hop, Proxy, Target, preprocess};
 use sip_registrar::{AddressOfRecord, Registrar};
 use sip_transaction::{Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
@@ -229,7 +229,11 @@ impl Server {
                 }
             }
             sip_proxy::Ask::Resolve { ticket, uri } => match Uri::parse(&uri) {
-                Ok(uri) if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) => {
+                // There is no TLS yet, and with it no way to what asks for it.
+                Ok(uri)
+                    if uri.scheme == Scheme::Sip
+                        && matches!(uri.transport(), None | Some(Transport::Udp | Transport::Tcp)) =>
+                {
                     let host = match uri.host {
                         Host::Name(name) => name.to_owned(),
                         Host::V4(v4) => v4.to_string(),

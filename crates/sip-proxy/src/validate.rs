@@ -5,7 +5,7 @@ use sip_message::{BadValue, HeaderName, Message, Method, Scheme};
 pub enum Refused {
     /// Something that we must read to forward it cannot be read (RFC 3261 section 16.3 item 1).
     Malformed(BadValue),
-    /// A Request-URI whose scheme we do not know (item 2).
+    /// A Request-URI whose scheme we do not know, or cannot keep the promise of (item 2).
     UnknownScheme,
     /// No hops left (item 3).
     TooManyHops,
@@ -49,7 +49,8 @@ pub fn validate(request: &Message) -> Result<(), Refused> {
         return Err(Refused::Malformed(BadValue("Call-ID is empty")));
     }
     let uri = request.request_uri_parsed().map_err(Refused::Malformed)?;
-    if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel) {
+    // `sips` promises TLS on every hop (RFC 3261 section 26.2.2). As long as we have none, the answer is that we do not know it.
+    if !matches!(uri.scheme, Scheme::Sip | Scheme::Tel) {
         return Err(Refused::UnknownScheme);
     }
     let hops = request.max_forwards().map_err(Refused::Malformed)?;

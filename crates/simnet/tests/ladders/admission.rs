@@ -250,9 +250,12 @@ fn extensions_that_a_proxy_does_not_have() {
 #[test]
 fn unknown_schemes() {
     check(
-        "stranger -> exchange  MESSAGE fax:bob
+        "given bob registered
+         stranger -> exchange  MESSAGE fax:bob
          exchange -> stranger  416
-             Unsupported: -",
+             Unsupported: -
+         stranger -> exchange  MESSAGE sips:bob@example.org
+         exchange -> stranger  416",
     );
 }
 
@@ -406,5 +409,17 @@ fn credentials_for_us_end_with_us_and_others_go_on() {
          exchange -> peer   ACK
          exchange -> alice  486
          alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn without_tls_there_is_no_way_to_what_asks_for_it() {
+    check(
+        "given host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@there.test;transport=tls
+         exchange -> alice  404
+         alice -> exchange  MESSAGE sip:x@there.test
+             Route: <sips:there.test;lr>
+         exchange -> alice  404",
     );
 }
