@@ -91,10 +91,10 @@ impl Phone {
         let Some(account) = account else {
             let identity =
                 Identity { uri: None, display: None, contact_user: self.config.user.clone(), credentials: None };
-            return Some(Address { uri: as_uri(typed, None), identity, route: Route::Uri(self.config.transport) });
+            return Some(Address { uri: typed_uri(typed, None), identity, route: Route::Uri(self.config.transport) });
         };
         let account = self.accounts.get(account.0)?;
-        let uri = as_uri(typed, Some(&account.domain));
+        let uri = typed_uri(typed, Some(&account.domain));
         Some(Address { uri, identity: account.identity.clone(), route: Route::Registration(account.registration) })
     }
 
@@ -122,10 +122,13 @@ pub(crate) struct Address {
     pub(crate) route: Route,
 }
 
-/// `sip:bob@example.org` stays, `bob@example.org` gets its scheme, and `bob` is somebody at our own exchange (or, without one, a host).
-fn as_uri(typed: &str, domain: Option<&str>) -> String {
+/// The URI that a user means: `sip:bob@example.org` stays, `bob@example.org` gets its scheme, and `bob` is somebody at `domain`, our own
+/// exchange (or, without one, a host). So is `tel:+123` (RFC 3261 section 19.1.6).
+pub fn typed_uri(typed: &str, domain: Option<&str>) -> String {
     let typed = typed.trim();
+    let telephone = typed.get(..4).filter(|begin| begin.eq_ignore_ascii_case("tel:")).and(typed.get(4..));
     match domain {
+        Some(domain) if telephone.is_some() => format!("sip:{}@{domain};user=phone", telephone.unwrap_or_default()),
         _ if has_scheme(typed) => typed.to_owned(),
         Some(domain) if !typed.contains('@') => format!("sip:{typed}@{domain}"),
         _ => format!("sip:{typed}"),
@@ -152,18 +155,19 @@ fn without_port(domain: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, as_uri, without_port};
+    use super::{Account, typed_uri, without_port};
     use sip_message::Transport;
     use sip_ua::Route;
 
     #[test]
     fn what_users_type() {
-        assert_eq!(as_uri("sip:bob@example.org", Some("a.b")), "sip:bob@example.org");
-        assert_eq!(as_uri(" SIPS:bob@example.org ", None), "SIPS:bob@example.org");
-        assert_eq!(as_uri("bob@example.org", Some("a.b")), "sip:bob@example.org");
-        assert_eq!(as_uri("101", Some("192.0.2.1:5070")), "sip:101@192.0.2.1:5070");
-        assert_eq!(as_uri("192.0.2.1:5070", None), "sip:192.0.2.1:5070");
-        assert_eq!(as_uri("tel:+123", Some("a.b")), "tel:+123");
+        assert_eq!(typed_uri("sip:bob@example.org", Some("a.b")), "sip:bob@example.org");
+        assert_eq!(typed_uri(" SIPS:bob@example.org ", None), "SIPS:bob@example.org");
+        assert_eq!(typed_uri("bob@example.org", Some("a.b")), "sip:bob@example.org");
+        assert_eq!(typed_uri("101", Some("192.0.2.1:5070")), "sip:101@192.0.2.1:5070");
+        assert_eq!(typed_uri("192.0.2.1:5070", None), "sip:192.0.2.1:5070");
+        assert_eq!(typed_uri("TEL:+123", Some("a.b")), "sip:+123@a.b;user=phone");
+        assert_eq!(typed_uri("tel:+123", None), "tel:+123");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod phone;
 mod requests;
 mod sound;
 
-pub use account::{Account, AccountId};
+pub use account::{Account, AccountId, typed_uri};
 pub use command::{CallId, Command, Dial, RequestNumber};
 pub use config::{Answering, Config};
 pub use event::{Event, Reply};

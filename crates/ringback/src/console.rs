@@ -21,6 +21,14 @@ impl Console {
         }
     }
 
+    /// Why something did not work: said even when quiet, and not as an error of this program.
+    pub(crate) fn complain(&self, words: impl Display) {
+        match (self.quiet, self.json) {
+            (true, _) | (_, true) => write_line(&mut std::io::stderr(), &words),
+            (false, false) => write_line(&mut std::io::stdout(), &words),
+        }
+    }
+
     /// What was asked for: said even when quiet, and as an event when JSON is wanted.
     pub(crate) fn tell(&self, words: impl Display, event: impl FnOnce() -> Value) {
         if self.json {

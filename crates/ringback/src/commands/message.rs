@@ -18,6 +18,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
+    arguments.account.check_address(&arguments.uri)?;
     let (uri, text) = (arguments.uri.clone(), arguments.text.clone());
     ask(&arguments.account, console, |account| Command::Message { request: REQUEST, uri, account, text })
 }

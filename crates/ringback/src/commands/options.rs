@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
+    arguments.account.check_address(&arguments.uri)?;
     let uri = arguments.uri.clone();
     ask(&arguments.account, console, |account| Command::Options { request: REQUEST, uri, account })
 }

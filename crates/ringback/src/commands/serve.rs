@@ -19,6 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The accounts of an exchange that nobody has given any.
 const FIRST_USERS: [&str; 3] = ["100", "101", "102"];
 
+/// Accounts that the banner names.
+const NAMES_SHOWN: usize = 8;
+
 /// How often changed accounts are looked for and ended bindings swept.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -109,11 +112,9 @@ fn create_first_users(file: &UsersFile, realm: &str, rng: &mut Rng) -> Result<Ve
 fn cannot_listen(error: &ListenError) -> Failure {
     let advice = match error {
         ListenError::Taken { wanted, .. } => {
-            let port = wanted.address.port().wrapping_add(10).max(1024);
-            format!(
-                "\nstop that program, or take another port: \
-                 ringback --set listen.udp=0.0.0.0:{port} --set listen.tcp=0.0.0.0:{port}"
-            )
+            let mut free = wanted.address;
+            free.set_port(free.port().wrapping_add(10).max(1024));
+            format!("\nstop that program, or take another port: add --set listen.udp={free} --set listen.tcp={free}")
         }
         ListenError::Refused { .. } => {
             "\nchoose addresses of this machine with listen.udp and listen.tcp; ports below 1024 need the right to open them"
@@ -135,7 +136,7 @@ fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[
             console.event(&event);
         }
     }
-    console.say(in_words(console, config, exchange.addresses(), created));
+    console.say(in_words(console, config, exchange, created));
     let text = |local: &LocalAddress| format!("{}:{}", local.transport.as_str().to_lowercase(), local.address);
     let listen: Vec<String> = exchange.addresses().iter().map(text).collect();
     console.event(&json!({"event": "ready", "listen": listen}));
@@ -144,7 +145,8 @@ fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[
     }
 }
 
-fn in_words(console: &Console, config: &Config, addresses: &[LocalAddress], created: &[(&str, String)]) -> String {
+fn in_words(console: &Console, config: &Config, exchange: &Exchange, created: &[(&str, String)]) -> String {
+    let addresses = exchange.addresses();
     let places = places(addresses);
     let mut words = format!("{}\n\n", console.bold(concat!("Ringback ", env!("CARGO_PKG_VERSION"))));
     let mut row = |title: &str, text: String| {
@@ -160,13 +162,29 @@ fn in_words(console: &Console, config: &Config, addresses: &[LocalAddress], crea
         row(if index == 0 { "accounts" } else { "" }, format!("{user}   password {}", console.bold(password)));
     }
     let place = places.first().map_or("127.0.0.1", String::as_str);
-    if let [(first, password), (second, _), ..] = created {
+    if let [(first, password), (second, second_password), ..] = created {
         row("", "(shown this once; `ringback user passwd NAME` makes a new one)".to_owned());
-        row("try next", format!("tell a phone: server {place}, user {first}, and its password"));
-        row("", format!("ringback call sip:{second}@{place} --as {first}:{password}@{place}"));
+        row(
+            "try next",
+            format!("tell a phone: server {place}, user {first}, and its password; another one: user {second}"),
+        );
+        row("or here", format!("ringback answer --as {second}:{second_password}@{place} --play echo"));
+        row(
+            "",
+            format!("ringback call {second} --as {first}:{password}@{place} --play tone --duration 3    (beside it)"),
+        );
         row("", "ringback demo".to_owned());
+        return words;
+    }
+    let data = config.data.display();
+    let names = exchange.world.account_names();
+    if names.is_empty() {
+        row("accounts", format!("none; add one with `ringback user add NAME --data {data}`"));
     } else {
-        row("try next", format!("ringback user add NAME --data {}", config.data.display()));
+        let more = if names.len() > NAMES_SHOWN { ", .." } else { "" };
+        let first: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+        row("accounts", format!("{}: {}{more}", names.len(), first.join(", ")));
+        row("", format!("a new password: `ringback user passwd NAME --data {data}`"));
     }
     words
 }

@@ -13,6 +13,11 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// The names of all accounts, sorted.
+    pub(crate) fn account_names(&self) -> Vec<String> {
+        self.accounts.names()
+    }
+
     /// Reads changed accounts. Who is gone, or has another password, is not registered any more.
     pub(crate) fn refresh_accounts(&self) -> Result<(), StoreError> {
         self.drop_bindings(&self.accounts.refresh()?);

@@ -4,7 +4,7 @@ use clap::Args;
 use media::Source;
 use net::ListenConfig;
 use sdp::Codec;
-use sip_message::Transport;
+use sip_message::{Scheme, Transport, Uri};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -75,6 +75,9 @@ impl FromStr for Credentials {
         if user.is_empty() || domain.is_empty() {
             return Err("USER:PASS@DOMAIN is needed".to_owned());
         }
+        if !Uri::parse(&format!("sip:{domain}")).is_ok_and(|uri| uri.user.is_none()) {
+            return Err(format!("{domain} is no HOST or HOST:PORT"));
+        }
         Ok(Credentials { user: user.to_owned(), password: password.to_owned(), domain: domain.to_owned() })
     }
 }
@@ -124,6 +127,26 @@ impl AccountFlags {
                 vec![account("anonymous", "", host)]
             }
             (None, None) => Vec::new(),
+        }
+    }
+
+    /// Refuses what cannot be called, before anybody is asked.
+    pub(crate) fn check_address(&self, typed: &str) -> Result<(), Failure> {
+        let wrong = |why: &str| Err(Failure::usage(format!("{typed:?} {why}")));
+        let accounts = self.accounts();
+        let domain = accounts.first().map(|account| account.domain.as_str());
+        let text = phone::typed_uri(typed, domain);
+        match Uri::parse(&text) {
+            Ok(uri) if uri.scheme == Scheme::Sips => wrong("needs TLS, which is not there yet: use sip:"),
+            Ok(uri) if uri.scheme == Scheme::Tel => {
+                wrong("has no host: give sip:NUMBER@HOST, or --as USER:PASS@DOMAIN")
+            }
+            Ok(uri) if uri.scheme != Scheme::Sip => wrong("is no SIP address: give sip:USER@HOST"),
+            Ok(_) if domain.is_none() && typed.trim().bytes().all(|byte| byte.is_ascii_digit()) => {
+                wrong("has no host: give sip:USER@HOST, or --as USER:PASS@DOMAIN")
+            }
+            Ok(_) => Ok(()),
+            Err(bad) => wrong(&format!("is no SIP address ({}): give sip:USER@HOST", bad.0)),
         }
     }
 

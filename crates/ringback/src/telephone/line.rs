@@ -83,7 +83,10 @@ impl<'a> Line<'a> {
             let left = deadline.map_or(GLANCE, |deadline| deadline.saturating_duration_since(Instant::now()));
             match self.shell.events().recv_timeout(left.min(GLANCE)) {
                 Ok(event) => {
-                    self.console.say(words::in_words(&event));
+                    match words::is_failure(&event) {
+                        true => self.console.complain(words::in_words(&event)),
+                        false => self.console.say(words::in_words(&event)),
+                    }
                     self.console.event(&words::as_json(&event));
                     self.keep(&event)?;
                     return Ok(Next::Event(event));

@@ -7,10 +7,44 @@ pub(crate) fn exit_of(failure: &Failure) -> Exit {
     if failure.was_answered() { Exit::Negative } else { Exit::NobodyAnswered }
 }
 
+/// Whether an event says that what was asked for did not work.
+pub(super) fn is_failure(event: &Event) -> bool {
+    match event {
+        Event::Replied { outcome: Ok(reply), .. } => reply.status >= 300,
+        Event::RegistrationFailed { .. } | Event::Failed { .. } | Event::Replied { .. } | Event::NoMedia { .. } => true,
+        _ => false,
+    }
+}
+
 fn refused(failure: &Failure) -> String {
     match failure {
-        Failure::Refused { status, reason } => format!("{status} {reason}"),
-        other => other.reason().to_owned(),
+        Failure::Refused { status, reason } => answered(*status, reason),
+        Failure::NotFound => "no such name: it has no address, so give one with --via HOST".to_owned(),
+        Failure::Unreachable => {
+            "nobody can be reached there: is the address right, and does anything listen?".to_owned()
+        }
+        Failure::NoAnswer => failure.reason().to_owned(),
+    }
+}
+
+/// A status with its words, and what to do about it where that is not plain.
+fn answered(status: u16, reason: &str) -> String {
+    let hint = match status {
+        401 | 407 => ": say who you are with --as USER:PASS@DOMAIN (a wrong password is answered like this, too)",
+        480 => ": nobody is registered there now; the exchange's `ringback reg ls` shows who is",
+        _ => "",
+    };
+    format!("{status} {reason}{hint}")
+}
+
+/// As with [`refused`], of a registration.
+fn not_registered(failure: &Failure) -> String {
+    match failure {
+        Failure::Refused { status: 403, reason } if reason == "Forbidden" => {
+            "403 Forbidden: no such user, or not this password (at the exchange, `ringback user passwd NAME` makes a new one)"
+                .to_owned()
+        }
+        other => refused(other),
     }
 }
 
@@ -19,8 +53,10 @@ pub(super) fn in_words(event: &Event) -> String {
     match event {
         Event::RegistrationOk { expires_s, .. } => format!("registered, for {expires_s} s"),
         Event::RegistrationFailed { failure, retry_s, .. } => match retry_s {
-            Some(retry_s) => format!("not registered: {}; next attempt in {retry_s} s", refused(failure)),
-            None => format!("not registered: {}", refused(failure)),
+            Some(retry_s) => {
+                format!("not registered: {} (worth another attempt in {retry_s} s)", not_registered(failure))
+            }
+            None => format!("not registered: {}", not_registered(failure)),
         },
         Event::Unregistered { outcome: Ok(()), .. } => "not registered any more".to_owned(),
         Event::Unregistered { outcome: Err(failure), .. } => {
@@ -48,7 +84,7 @@ pub(super) fn in_words(event: &Event) -> String {
         },
         Event::Failed { failure, .. } => format!("no call: {}", refused(failure)),
         Event::Ended { end, .. } => format!("over: {}", ended(end)),
-        Event::Replied { outcome: Ok(reply), .. } => format!("{} {}", reply.status, reply.reason),
+        Event::Replied { outcome: Ok(reply), .. } => answered(reply.status, &reply.reason),
         Event::Replied { outcome: Err(failure), .. } => refused(failure),
         Event::Message { from, text } => format!("{} says: {text}", party(from)),
     }
