@@ -3,7 +3,7 @@ use crate::context::{Branch, Context, Hop, TARGETS_MAX, Target};
 use crate::forward::{forwarded_request, forwarded_response, own_response};
 use crate::preprocess::Preprocessed;
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
-use sip_message::{Method, Transport};
+use sip_message::{MESSAGE_BYTES_MAX, Method, Transport};
 use sip_transaction::{ClientTransactionId, Flow, Packet, ServerTransactionId, TransactionLayer, prefers_stream};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -134,7 +134,11 @@ impl Proxy {
         self.contexts.insert(id, Box::new(Context::new(invite, preprocessed)));
         self.looks.set(now.mono, LOOK_EVERY, id);
         match (onward, next_route) {
-            (Some(flow), _) => self.start_branch(now, layer, id, None, vec![flow]),
+            (Some(flow), _) => {
+                if !self.start_branch(now, layer, id, None, vec![flow]) {
+                    self.proceed(now, layer, id);
+                }
+            }
             (None, Some(route)) => self.resolve(id, None, route),
             (None, None) => self.asks.push_back(Ask::Targets { id }),
         }
@@ -241,7 +245,9 @@ impl Proxy {
             Some(more) => {
                 self.remove_branch(id, client);
                 let (flows, uri) = *more;
-                self.start_branch(now, layer, id, uri, flows);
+                if !self.start_branch(now, layer, id, uri, flows) {
+                    self.proceed(now, layer, id);
+                }
             }
             None => self.fail_branch(now, layer, client, 503),
         }
@@ -297,7 +303,9 @@ impl Proxy {
             }
             for target in group {
                 match target.hop {
-                    Hop::Flow(flow) => self.start_branch(now, layer, id, target.uri, vec![flow]),
+                    Hop::Flow(flow) => {
+                        self.start_branch(now, layer, id, target.uri, vec![flow]);
+                    }
                     Hop::Resolve => {
                         let unchanged = || layer.request_of(id).map(|packet| packet.message.request_uri().to_owned());
                         let Some(uri) = target.uri.clone().or_else(unchanged) else { continue };
@@ -334,7 +342,8 @@ impl Proxy {
         }
     }
 
-    /// Sends the request to a target over the first of `flows`; the others are for when that fails.
+    /// Sends the request to a target over the first of `flows`; the others are for when that fails. Whether it is on its way now: one
+    /// that would be too large with what we add could be neither acknowledged nor cancelled, and is as good as a 513.
     fn start_branch(
         &mut self,
         now: Now,
@@ -342,17 +351,22 @@ impl Proxy {
         id: ServerTransactionId,
         uri: Option<String>,
         mut flows: Vec<Flow>,
-    ) {
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+    ) -> bool {
+        let Some(context) = self.contexts.get_mut(&id) else { return false };
         let branch = layer.mint_branch();
-        let Some(packet) = layer.request_of(id).filter(|_| !flows.is_empty()) else { return };
+        let Some(packet) = layer.request_of(id).filter(|_| !flows.is_empty()) else { return false };
         let flow = flows.remove(0);
         let method = packet.message.method();
         let bytes = forwarded_request(packet, &context.preprocessed, uri.as_deref(), &branch, flow, &self.config);
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            context.best.add(Candidate { status: 513, message: None });
+            return false;
+        }
         let alternatives = (!flows.is_empty()).then(|| Box::new((flows, uri)));
         context.branches.push(Branch { id: branch.id(), pending: true, expires: now.mono + TIMER_C, alternatives });
         self.forwarded.insert(branch.id(), id);
         layer.send_request(now, &branch, flow, method, bytes);
+        true
     }
 
     fn resolve(&mut self, id: ServerTransactionId, target: Option<String>, uri: String) {
@@ -387,8 +401,8 @@ impl Proxy {
     }
 }
 
-/// What forwarding adds to a request, about: a Via and a Record-Route.
-const ADDED_BYTES: usize = 200;
+/// What forwarding adds to a request, at most about: a Via and two Record-Routes, with IPv6 addresses.
+const ADDED_BYTES: usize = 400;
 
 /// RFC 3261 section 18.1.1: a request too large for a datagram goes over TCP; should that fail, the datagram is tried after all.
 fn stream_first(flows: Vec<Flow>, request_bytes: usize) -> Vec<Flow> {

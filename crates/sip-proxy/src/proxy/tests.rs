@@ -24,10 +24,15 @@ impl Bench {
 
     /// A request comes in and is forwarded as soon as the proxy knows where to.
     fn request(&mut self, method: &str, uri: &str) -> ServerTransactionId {
+        self.large_request(method, uri, 0)
+    }
+
+    fn large_request(&mut self, method: &str, uri: &str, body: usize) -> ServerTransactionId {
         self.requests += 1;
         let n = self.requests;
         let text = format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{n}\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: {n}\r\nCSeq: 1 {method}\r\n\r\n"
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{n}\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: {n}\r\nCSeq: 1 {method}\r\n\r\n{}",
+            "x".repeat(body)
         );
         let message = Message::parse(Bytes::from(text)).expect("well-formed");
         self.layer.handle_packet(self.now, Packet { flow: flow(9), message });
@@ -246,4 +251,17 @@ fn a_flow_that_failed_is_forgotten() {
     bench.sent();
     bench.run_out();
     bench.assert_empty();
+}
+
+#[test]
+fn a_request_that_we_would_make_too_large_gets_513() {
+    for (bytes_left, sent) in [(600, 1), (20, 0)] {
+        let mut bench = Bench::new(10);
+        let id = bench.large_request("INVITE", "sip:b@b", MESSAGE_BYTES_MAX - 130 - bytes_left);
+        bench.targets(id, 1);
+        let (requests, statuses) = bench.sent();
+        assert_eq!((requests.len(), statuses.first().copied()), (sent, (sent == 0).then_some(513)));
+        bench.run_out();
+        bench.assert_empty();
+    }
 }
