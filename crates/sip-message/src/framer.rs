@@ -70,6 +70,7 @@ impl Framer {
         if self.buffer.starts_with(b"\r\n") {
             let ping = self.buffer.starts_with(b"\r\n\r\n");
             self.buffer.advance(if ping { 4 } else { 2 });
+            self.searched = 0;
             return Ok(Some(if ping { Frame::Ping } else { Frame::Pong }));
         }
         // Once, when the first line is whole: it has not been looked at if the search ended before its end.
@@ -191,5 +192,11 @@ mod tests {
             let text = format!("X sip:a SIP/2.0\r\nl: {bad}\r\n\r\n");
             assert_eq!(frames(&[text.as_bytes()]), Err(FrameError::BadContentLength), "{bad}");
         }
+    }
+
+    /// Found by fuzzing: what was searched of a keep-alive counted for the line behind it.
+    #[test]
+    fn what_is_not_sip_is_found_behind_a_keep_alive_in_two_pieces() {
+        assert_eq!(frames(&[b"\r", b"\n\nnoise"]), Err(FrameError::NotSip));
     }
 }
