@@ -69,7 +69,8 @@ impl Server {
         match input {
             Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
             Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
-            Input::ConnectionClosed(_) => {} // its bindings stay: the phone comes back, and its flow says where it was
+            // Its bindings stay: the phone comes back, and its flow says where it was.
+            Input::ConnectionClosed(connection) => self.layer.handle_connection_closed(now, connection),
             Input::Answer(Answer::Credentials { ticket, secrets }) => {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }

@@ -7,6 +7,9 @@ use std::fmt;
 pub struct ClientTransactionId(u64);
 
 impl ClientTransactionId {
+    pub(crate) const FIRST: ClientTransactionId = ClientTransactionId(0);
+    pub(crate) const LAST: ClientTransactionId = ClientTransactionId(u64::MAX);
+
     /// The id of the CANCEL of this INVITE: both share one branch (RFC 3261 section 9.1).
     pub(crate) fn of_cancel(self) -> ClientTransactionId {
         ClientTransactionId(self.0 | 1)

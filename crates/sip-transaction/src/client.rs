@@ -4,9 +4,10 @@ use crate::branch::ClientTransactionId;
 use crate::layer::{Deadline, Shared};
 use crate::store::{Handle, Key, Store};
 use crate::timer::Timer;
-use crate::{Event, Flow, Packet, derived, invite_client, non_invite_client};
+use crate::{ConnectionId, Event, Flow, Packet, derived, invite_client, non_invite_client};
 use bytes::Bytes;
 use sip_message::{Message, Method};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// What a client machine does on the way to its next state.
@@ -66,11 +67,13 @@ enum Input {
 #[derive(Debug)]
 pub(crate) struct Clients {
     records: Store<ClientTransactionId, Record>,
+    /// Those that wait on a connection.
+    by_connection: BTreeSet<(ConnectionId, ClientTransactionId)>,
 }
 
 impl Clients {
     pub(crate) fn new() -> Clients {
-        Clients { records: Store::new() }
+        Clients { records: Store::new(), by_connection: BTreeSet::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -99,6 +102,9 @@ impl Clients {
             _ => (State::NonInvite(non_invite_client::START.0), non_invite_client::START.1),
         };
         shared.more(bytes.len());
+        if let Some(connection) = flow.connection {
+            self.by_connection.insert((connection, id));
+        }
         let handle = self.records.insert(id, Record { state, method, flow, held: bytes });
         self.act(shared, now, handle, actions, None, 0);
     }
@@ -133,6 +139,15 @@ impl Clients {
         }
     }
 
+    /// What waits on a connection that is gone has failed like what could not be sent over it.
+    pub(crate) fn handle_connection_closed(&mut self, shared: &mut Shared, now: Instant, connection: ConnectionId) {
+        let (first, last) = ((connection, ClientTransactionId::FIRST), (connection, ClientTransactionId::LAST));
+        let waiting: Vec<ClientTransactionId> = self.by_connection.range(first..=last).map(|(_, id)| *id).collect();
+        for id in waiting {
+            self.handle_send_failed(shared, now, id);
+        }
+    }
+
     pub(crate) fn cancel(&mut self, shared: &mut Shared, now: Instant, id: ClientTransactionId) {
         if let Some(handle) = self.records.find(id) {
             self.handle(shared, now, handle, Input::Cancel);
@@ -163,8 +178,11 @@ impl Clients {
         };
         self.act(shared, now, handle, actions, packet, doublings);
         if next.is_none() {
-            if let Some((_, record)) = self.records.get_mut(handle) {
+            if let Some((id, record)) = self.records.get_mut(handle) {
                 shared.hold(&mut record.held, Bytes::new());
+                if let Some(connection) = record.flow.connection {
+                    self.by_connection.remove(&(connection, id));
+                }
             }
             self.records.remove(handle);
         }

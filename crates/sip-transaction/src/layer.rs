@@ -5,7 +5,7 @@ use crate::key::TransactionKey;
 use crate::server::{ServerTransactionId, Servers};
 use crate::store::Handle;
 use crate::timer::{Lengths, Timer};
-use crate::{Branch, Event, Flow, Output, Packet, stateless_reply_flow};
+use crate::{Branch, ConnectionId, Event, Flow, Output, Packet, stateless_reply_flow};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng, Timers};
 use sip_message::{Builder, HeaderName, MAGIC_COOKIE, Message, Method};
@@ -235,6 +235,12 @@ impl TransactionLayer {
     /// What a client transaction sent could not be sent (RFC 3261 section 17.1.4).
     pub fn handle_send_failed(&mut self, now: Now, id: ClientTransactionId) {
         self.clients.handle_send_failed(&mut self.shared, now.mono, id);
+    }
+
+    /// A connection is gone, and with it whatever was sent over it and not heard of since (RFC 3261 section 18.4). An INVITE that rings
+    /// goes on ringing: its answer may come over a new connection (section 18.2.2).
+    pub fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId) {
+        self.clients.handle_connection_closed(&mut self.shared, now.mono, connection);
     }
 
     /// The request of a server transaction, kept until its final response.

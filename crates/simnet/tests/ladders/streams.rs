@@ -187,3 +187,20 @@ fn two_lookups_at_a_time() {
          exchange -> alice  200, 200",
     );
 }
+
+#[test]
+fn the_connection_closes_before_the_answer_comes() {
+    check(
+        "given bob registered over tcp, bob2 registered
+         alice -> exchange  INVITE bob
+         exchange => bob    INVITE
+         exchange -> bob2   INVITE
+         bob2 -> exchange   180
+         exchange -> alice  180
+         +1s bob closes exchange
+         bob2 -> exchange   486
+         exchange -> bob2   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
