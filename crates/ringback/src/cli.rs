@@ -17,10 +17,10 @@ pub(crate) struct Arguments {
     /// One JSON object per line on standard output; words for people go to standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say less
+    /// Says only what was asked for, and why something failed
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Say more; twice or three times: still more
+    /// Logs each SIP message in a line; twice: whole messages (RUST_LOG chooses in detail)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// No colours

@@ -13,13 +13,15 @@ use std::time::Duration;
 use store::DataFolder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Bytes of a command.
-const COMMAND_BYTES_MAX: usize = 256;
+/// Bytes of a command: the longest address-of-record and the longest contact fit.
+const COMMAND_BYTES_MAX: usize = 1024;
 /// What the other end has to send its command, or to take the next part of the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says all bindings.
 pub(crate) const REG_LS: &str = "reg ls";
+/// Removes bindings: behind it an address-of-record and perhaps a contact.
+pub(crate) const REG_RM: &str = "reg rm";
 /// Reads changed accounts now.
 pub(crate) const USER_REFRESH: &str = "user refresh";
 
@@ -76,7 +78,13 @@ fn answer(command: &str, world: &World) -> Vec<Value> {
             let outcome = world.refresh_accounts();
             vec![json!({"refreshed": outcome.is_ok()})]
         }
-        _ => vec![json!({"error": "unknown command"})],
+        _ => match command.strip_prefix(REG_RM).map(str::trim) {
+            Some(whose) if !whose.is_empty() => {
+                let (aor, contact) = whose.split_once(' ').map_or((whose, None), |(aor, contact)| (aor, Some(contact)));
+                vec![json!({"removed": world.bindings.remove(now, aor, contact)})]
+            }
+            _ => vec![json!({"error": "unknown command"})],
+        },
     }
 }
 

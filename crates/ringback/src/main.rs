@@ -14,6 +14,7 @@ mod exit;
 mod interrupt;
 mod secrets;
 mod telephone;
+mod trace;
 mod wav;
 
 use clap::Parser;

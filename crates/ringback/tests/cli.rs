@@ -90,6 +90,7 @@ fn wrong_usage_is_2_and_help_begins_with_an_example() {
         "user passwd",
         "reg",
         "reg ls",
+        "reg rm",
         "register",
         "call",
         "answer",
@@ -151,6 +152,14 @@ fn the_configuration_is_shown_with_its_origin_and_without_secrets() {
 fn users_are_added_shown_changed_and_removed() {
     let scratch = Scratch::new("user");
     let file = scratch.0.join("ringback-data/users.toml");
+    // Looking makes nothing.
+    for arguments in
+        [&["user", "ls"][..], &["user", "show", "a"], &["user", "rm", "a"], &["user", "passwd", "a"], &["reg", "ls"]]
+    {
+        let (code, out, said) = scratch.run(arguments, "");
+        assert!(code == 1 && out.is_empty() && said.contains("data folder"), "{arguments:?}: {said}");
+    }
+    assert!(!scratch.0.join("ringback-data").exists());
     let (code, out, _) = scratch.run(&["user", "add", "anna", "--json"], "");
     let added: serde_json::Value = serde_json::from_str(&out).unwrap();
     let password = added["password"].as_str().unwrap();

@@ -32,6 +32,24 @@ fn who_is_removed_or_has_a_new_password_is_not_registered_any_more() {
 }
 
 #[test]
+fn bindings_are_removed_by_hand() {
+    let scratch = Scratch::new("reg-rm");
+    let (_exchange, address, [password, _]) = scratch.exchange();
+    let account = format!("100:{password}@{address}");
+    for _ in 0..2 {
+        assert_eq!(scratch.start(&["register", "--once", "--as", &account]).exit_code(), 0);
+    }
+    let first = scratch.start(&["reg", "ls"]).next();
+    let (aor, contact) = (first["aor"].as_str().unwrap(), first["contact"].as_str().unwrap());
+    for (arguments, removed) in
+        [(&["reg", "rm", aor, contact][..], 1), (&["reg", "rm", aor], 1), (&["reg", "rm", aor], 0)]
+    {
+        let mut process = scratch.start(arguments);
+        assert_eq!((process.next()["removed"].as_u64(), process.exit_code()), (Some(removed), i32::from(removed == 0)));
+    }
+}
+
+#[test]
 fn a_hangup_reads_the_configuration_again() {
     let scratch = Scratch::new("hangup");
     let file = scratch.0.join("r.toml");

@@ -1,5 +1,5 @@
 //! What somebody at a terminal meets who calls, and is not answered as hoped.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a failure fails the test; above the purity line
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)] // a failure fails the test; above the purity line
 
 mod support;
 
@@ -58,6 +58,13 @@ fn what_cannot_be_called_is_wrong_usage_and_says_what_to_write() {
         assert_eq!((caller.event("failed")["status"].as_u64(), caller.exit_code()), (Some(480), 1));
         assert!(caller.complaints().contains("nobody is registered there"));
     }
+    let mut loud = scratch.start(&["options", &format!("sip:{address}"), "-vv"]);
+    assert_eq!(loud.exit_code(), 0);
+    let said = loud.complaints();
+    assert!(
+        said.contains("-> OPTIONS sip:") && said.contains("<- 200 OK (OPTIONS) from") && said.contains("Max-Forwards:"),
+        "{said}"
+    );
     let mut wrong = scratch.start(&["register", "--once", "-q", "--as", &format!("100:wrong@{address}")]);
     assert_eq!(wrong.exit_code(), 1);
     assert!(wrong.complaints().contains("not this password"));

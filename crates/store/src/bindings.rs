@@ -1,5 +1,5 @@
 use engine::{Now, Rng, TableKey};
-use sip_registrar::{AddressOfRecord, Answer, Ask, BINDINGS_MAX, Binding, Location, Snapshot};
+use sip_registrar::{AddressOfRecord, Answer, Ask, BINDINGS_MAX, Binding, Change, Location, Snapshot};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -62,6 +62,21 @@ impl Bindings {
             // The lock is let go between the batches.
             while lock(part).sweep(now) {}
         }
+    }
+
+    /// Removes the bindings of the address-of-record of this text, or the one with this contact; tells how many there were.
+    pub fn remove(&self, now: Now, aor: &str, contact: Option<&str>) -> usize {
+        let (user, domain) = aor.rsplit_once('@').unwrap_or(("", aor));
+        let Ok(aor) = AddressOfRecord::new(user, domain) else { return 0 };
+        let mut part = self.part(&aor);
+        let before = part.fetch(now, &aor);
+        let stays = |binding: &&Binding| contact.is_some_and(|contact| !binding.is_for(contact));
+        let bindings: Arc<[Binding]> = before.bindings.iter().filter(stays).cloned().collect();
+        let removed = before.bindings.len() - bindings.len();
+        if removed > 0 {
+            part.commit(Change { aor, version: before.version, bindings });
+        }
+        removed
     }
 
     /// Lets go of everything that is bound to users of these names, in whatever domain.
@@ -173,6 +188,20 @@ mod tests {
         let stale = change(now, "7", 1, 60);
         assert_eq!(commit(&bindings, now, stale), Outcome::Stale);
         assert_eq!(commit(&bindings, now, change(now, "7", 0, 60)), Outcome::Committed);
+    }
+
+    #[test]
+    fn one_contact_or_all_of_an_address_are_removed() {
+        let now = Now::read_clocks();
+        let bindings = Bindings::new(&mut Rng::from_u64(1));
+        for user in ["7", "8"] {
+            assert_eq!(commit(&bindings, now, change(now, user, 0, 60)), Outcome::Committed);
+        }
+        assert_eq!(bindings.remove(now, "7@example.org", Some("sip:b@127.0.0.1:5070")), 0);
+        assert_eq!((bindings.remove(now, "9@example.org", None), bindings.remove(now, "no@no@no no", None)), (0, 0));
+        assert_eq!(bindings.len(), 2);
+        assert_eq!(bindings.remove(now, "7@Example.org", Some("sip:a@127.0.0.1:5070")), 1);
+        assert_eq!((bindings.remove(now, "8@example.org", None), bindings.len()), (1, 0));
     }
 
     #[test]

@@ -25,9 +25,18 @@ impl DataFolder {
     pub fn create(path: &Path) -> Result<DataFolder, StoreError> {
         if !path.is_dir() {
             let mut builder = DirBuilder::new();
-            builder.recursive(true).mode(0o700).create(path).map_err(StoreError::io("creating", path))?;
+            builder
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(StoreError::io("creating the data folder", path))?;
         }
         Ok(DataFolder { path: path.to_owned() })
+    }
+
+    /// The folder at `path`, which may not be there.
+    pub fn at(path: &Path) -> DataFolder {
+        DataFolder { path: path.to_owned() }
     }
 
     /// Where it is.

@@ -14,7 +14,11 @@ const EXPIRES_S: u32 = 3600;
 
 /// Answers calls: of an account, or of whoever calls this machine directly.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: ringback answer --as 101:secret@192.0.2.1 --play echo")]
+#[command(
+    before_help = "Example: ringback answer --as 101:secret@192.0.2.1 --play echo",
+    after_help = "Several calls at a time are answered. With --as it listens on a port that the system picks, without on 5060 (see --bind); \
+                  whoever reaches that port directly is answered, too."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     account: AccountFlags,

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// For how long at a time, in seconds
     #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
     expires: u32,
-    /// Registers once and ends; the registration stays until it expires
+    /// Registers once and ends; the registration stays until it expires, though nobody is there to be called
     #[arg(long)]
     once: bool,
 }

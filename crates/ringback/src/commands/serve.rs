@@ -93,7 +93,7 @@ fn setup(config: &Config, keys: server::Keys, accounts: Accounts) -> Setup {
         record_route: config.record_route,
         keys,
         accounts,
-        tap: None,
+        tap: crate::trace::tap(),
     }
 }
 

@@ -52,15 +52,18 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Verb::Ls(configured) => list(&configured, console),
         Verb::Show(named) => show(&named, console),
         Verb::Rm(named) => {
-            let users = Users::open(&named.configured)?;
+            let users = Users::open(&named.configured, Missing::Refuse)?;
             users.refuse_configured(&named.name)?;
             users.file.remove(&named.name)?;
-            users.tell_the_exchange();
-            console.tell(format!("user {} is removed", named.name), || json!({"event": "removed", "user": named.name}));
+            let rest = users.tell_the_exchange();
+            console.tell(
+                format!("user {} is removed{rest}", named.name),
+                || json!({"event": "removed", "user": named.name}),
+            );
             Ok(Exit::Done)
         }
-        Verb::Add(named) => set_password(&named, console, "added", UsersFile::add),
-        Verb::Passwd(named) => set_password(&named, console, "changed", UsersFile::replace),
+        Verb::Add(named) => set_password(&named, console, ("added", Missing::Create), UsersFile::add),
+        Verb::Passwd(named) => set_password(&named, console, ("changed", Missing::Refuse), UsersFile::replace),
     }
 }
 
@@ -71,10 +74,26 @@ struct Users {
     file: UsersFile,
 }
 
+/// Whether a folder that is not there is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Missing {
+    Create,
+    Refuse,
+}
+
 impl Users {
-    fn open(configured: &Configured) -> Result<Users, Failure> {
+    fn open(configured: &Configured, missing: Missing) -> Result<Users, Failure> {
         let (config, _) = configured.read()?;
-        let folder = DataFolder::create(&config.data)?;
+        let folder = match missing {
+            Missing::Create => DataFolder::create(&config.data)?,
+            Missing::Refuse if config.users.is_empty() && !config.data.is_dir() => {
+                return Err(Failure::negative(format!(
+                    "there is no data folder {}; name the exchange's with --data DIR, or begin with `ringback user add NAME`",
+                    config.data.display()
+                )));
+            }
+            Missing::Refuse => DataFolder::at(&config.data),
+        };
         let file = folder.users_file();
         Ok(Users { config, folder, file })
     }
@@ -86,8 +105,12 @@ impl Users {
     }
 
     /// So that the change holds when this command ends. An exchange that does not hear it looks for itself, within a second.
-    fn tell_the_exchange(&self) {
-        let _ = control::ask(&self.folder, control::USER_REFRESH);
+    /// The words to add when there is none.
+    fn tell_the_exchange(&self) -> String {
+        match control::ask(&self.folder, control::USER_REFRESH) {
+            Ok(Some(_)) => String::new(),
+            _ => format!("\n(kept in {}, on which no exchange runs now)", self.folder.path().display()),
+        }
     }
 
     fn refuse_configured(&self, name: &str) -> Result<(), Failure> {
@@ -99,7 +122,7 @@ impl Users {
 }
 
 fn list(configured: &Configured, console: &Console) -> Outcome {
-    let users = Users::open(configured)?;
+    let users = Users::open(configured, Missing::Refuse)?;
     for (account, place) in users.all()? {
         let words = match account.realm == users.config.auth.realm {
             true => account.name.clone(),
@@ -111,7 +134,7 @@ fn list(configured: &Configured, console: &Console) -> Outcome {
 }
 
 fn show(named: &Named, console: &Console) -> Outcome {
-    let users = Users::open(&named.configured)?;
+    let users = Users::open(&named.configured, Missing::Refuse)?;
     let found = users.all()?.into_iter().find(|(account, _)| account.name == named.name);
     let (account, place) = found.ok_or_else(|| store::StoreError::NoSuchUser(named.name.clone()))?;
     let words =
@@ -123,14 +146,14 @@ fn show(named: &Named, console: &Console) -> Outcome {
 fn set_password(
     named: &Named,
     console: &Console,
-    done: &str,
+    (done, missing): (&str, Missing),
     change: fn(&UsersFile, Account) -> Result<(), store::StoreError>,
 ) -> Outcome {
     let name = &named.name;
     if !valid_name(name) {
         return Err(store::StoreError::BadName(name.clone()).into());
     }
-    let users = Users::open(&named.configured)?;
+    let users = Users::open(&named.configured, missing)?;
     users.refuse_configured(name)?;
     let typed = if named.password_stdin { Some(from_stdin()?) } else { None };
     let generated = match &typed {
@@ -141,10 +164,12 @@ fn set_password(
     let password = typed.as_deref().or(generated.as_deref()).unwrap_or_default();
     let secrets = Secrets::new(name, &realm, password);
     change(&users.file, Account { name: name.clone(), realm, secrets })?;
-    users.tell_the_exchange();
+    let rest = users.tell_the_exchange();
     let words = match &generated {
-        Some(password) => format!("user {name} is {done}; the password, shown this once: {}", console.bold(password)),
-        None => format!("user {name} is {done}"),
+        Some(password) => {
+            format!("user {name} is {done}; the password, shown this once: {}{rest}", console.bold(password))
+        }
+        None => format!("user {name} is {done}{rest}"),
     };
     console.tell(words, || match &generated {
         Some(password) => json!({"event": done, "user": name, "password": password}),

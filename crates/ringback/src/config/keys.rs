@@ -116,7 +116,8 @@ pub(crate) fn suggest(unknown: &str) -> String {
         // Right word, wrong section.
         whole.min(strsim::damerau_levenshtein(word, last(name)) + 1)
     };
-    let nearest = names.clone().min_by_key(|name| distance(name));
+    let sections = KEYS.iter().filter_map(|key| key.name.split_once('.')).map(|(section, _)| section);
+    let nearest = names.clone().chain(sections.filter(|_| section.is_empty())).min_by_key(|name| distance(name));
     if let Some(name) = nearest.filter(|name| distance(name) <= (word.len() / 3).max(2)) {
         return format!("did you mean `{name}`?");
     }
@@ -142,6 +143,8 @@ mod tests {
             ("realm", "`auth.realm`"),
             ("registrar.min_expires", "`registrar.min_expires_s`"),
             ("users", "`user`"),
+            ("lisen", "`listen`"),
+            ("registar", "`registrar`"),
             ("listen.bananas", "udp, tcp"),
             ("bananas", "ringback config show"),
         ] {

@@ -52,7 +52,8 @@ impl<'a> Line<'a> {
             codecs: sound.map_or(defaults.codecs, SoundFlags::codecs),
             ..phone::Config::default()
         };
-        let shell = PhoneShellConfig { listen: account.listen(awaits_calls), ..PhoneShellConfig::default() };
+        let (listen, tap) = (account.listen(awaits_calls), crate::trace::tap());
+        let shell = PhoneShellConfig { listen, tap, ..PhoneShellConfig::default() };
         let shell = PhoneShell::start(shell, config).map_err(|error| {
             Failure::usage(format!("{error}\nchoose another local address or port with --bind ADDR:PORT"))
         })?;

@@ -31,6 +31,7 @@ fn refused(failure: &Failure) -> String {
 fn answered(status: u16, reason: &str) -> String {
     let hint = match status {
         401 | 407 => ": say who you are with --as USER:PASS@DOMAIN (a wrong password is answered like this, too)",
+        403 => ": not allowed, or not the right name and password in --as USER:PASS@DOMAIN",
         480 => ": nobody is registered there now; the exchange's `ringback reg ls` shows who is",
         _ => "",
     };

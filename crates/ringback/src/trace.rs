@@ -1,0 +1,53 @@
+use engine::Now;
+use net::{Direction, Tap};
+use sip_message::Message;
+use sip_transaction::Flow;
+use std::sync::Arc;
+use tracing::{Level, debug, enabled, info};
+
+/// Somebody who logs every SIP message that passes: a line with `-v`, all of it with `-vv`. `None` where nobody wants to see them.
+pub(crate) fn tap() -> Option<Arc<dyn Tap>> {
+    enabled!(Level::INFO).then(|| Arc::new(Trace) as Arc<dyn Tap>)
+}
+
+struct Trace;
+
+impl Tap for Trace {
+    fn handle_message(&self, _now: Now, flow: &Flow, direction: Direction, bytes: &[u8]) {
+        let (word, arrow) = match direction {
+            Direction::Received => ("from", "<-"),
+            Direction::Sent => ("to", "->"),
+        };
+        let (transport, remote) = (flow.transport.as_str(), flow.remote);
+        info!("{arrow} {} {word} {remote} over {transport}", summary(bytes));
+        debug!("{arrow} {} bytes {word} {remote} over {transport}\n{}", bytes.len(), String::from_utf8_lossy(bytes));
+    }
+}
+
+/// What a message is, in a few words.
+fn summary(bytes: &[u8]) -> String {
+    match Message::parse(bytes.to_vec().into()) {
+        Ok(message) if message.is_request() => format!("{} {}", message.method_text(), message.request_uri()),
+        Ok(message) => format!("{} {} ({})", message.status(), message.reason(), message.method_text()),
+        Err(_) if bytes.iter().all(|byte| byte.is_ascii_whitespace()) => "keep-alive".to_owned(),
+        Err(malformed) => format!("what is no SIP message ({malformed})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn messages_in_a_few_words() {
+        let rest = "Via: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: c\r\n\
+                    CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(
+            summary(format!("INVITE sip:b@b SIP/2.0\r\nMax-Forwards: 70\r\n{rest}").as_bytes()),
+            "INVITE sip:b@b"
+        );
+        assert_eq!(summary(format!("SIP/2.0 486 Busy Here\r\n{rest}").as_bytes()), "486 Busy Here (INVITE)");
+        assert_eq!(summary(b"\r\n\r\n"), "keep-alive");
+        assert!(summary(b"nonsense").starts_with("what is no SIP message"));
+    }
+}
