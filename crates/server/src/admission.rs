@@ -83,7 +83,7 @@ impl Server {
     fn ticket_of(&self, request: &Message) -> u64 {
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or("");
-        self.config.keys.tag.of(&[request.call_id().as_bytes(), &cseq.to_be_bytes(), branch.as_bytes()]) as u64
+        self.config.keys.ticket.of(&[request.call_id().as_bytes(), &cseq.to_be_bytes(), branch.as_bytes()]) as u64
     }
 
     /// A CANCEL of what is not under way: what waits for its sender's secrets is given up, anything else unknown.
@@ -162,11 +162,9 @@ impl Server {
         self.reply_stateless(packet, reply);
     }
 
-    /// A response of our own. Its To tag is the same for each retransmission of the request, without anything being remembered.
+    /// A response of our own.
     pub(crate) fn reply(&self, packet: &Packet, status: u16) -> Builder {
-        let request: &Message = &packet.message;
-        let tag = self.config.keys.tag.of(&[request.call_id().as_bytes(), request.from_tag().unwrap_or("").as_bytes()]);
-        Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{:016x}", tag as u64))
+        self.layer.reply(packet, status)
     }
 
     /// To anything but an ACK, which never gets here: the layer takes it.

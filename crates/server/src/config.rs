@@ -27,7 +27,7 @@ pub struct Keys {
     pub(crate) branch: Mac,
     pub(crate) route: Mac,
     pub(crate) nonce: Mac,
-    pub(crate) tag: Mac,
+    pub(crate) ticket: Mac,
     pub(crate) shard: Mac,
 }
 
@@ -39,7 +39,7 @@ impl Keys {
             branch: Mac::new(&mut rng),
             route: Mac::new(&mut rng),
             nonce: Mac::new(&mut rng),
-            tag: Mac::new(&mut rng),
+            ticket: Mac::new(&mut rng),
             shard: Mac::new(&mut rng),
         }
     }

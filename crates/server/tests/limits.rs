@@ -129,3 +129,15 @@ fn everything_under_way_is_counted() {
     assert_eq!(server.len(), 4, "a transaction, and a proxy at work");
     assert!(!server.is_empty());
 }
+
+/// RFC 3261 section 9.2.
+#[test]
+fn the_answers_to_a_call_and_to_its_cancel_have_one_tag() {
+    let mut server = server(0, true);
+    let now = Now::read_clocks();
+    let of = |method| request(method, "sip:a@example.org", "sip:a@b.c", "1", "");
+    assert!(matches!(&outputs(&mut server, now, &of("INVITE"))[..], [Output::Ask(Ask::Bindings { .. })]));
+    let answers = answers(outputs(&mut server, now, &of("CANCEL")));
+    assert_eq!(answers.iter().map(Message::status).collect::<Vec<_>>(), [200, 487]);
+    assert!(answers[0].to_tag().is_some() && answers[0].to_tag() == answers[1].to_tag());
+}

@@ -1,8 +1,7 @@
 use crate::preprocess::Preprocessed;
 use crate::{Config, Dialog, RouteToken};
 use bytes::Bytes;
-use engine::Mac;
-use sip_message::{AuthValue, Builder, Edit, HeaderName, Message, Method, NameAddr, Transport};
+use sip_message::{AuthValue, Edit, HeaderName, Message, Method, NameAddr, Transport};
 use sip_transaction::{Branch, Flow, Packet};
 use std::fmt::{self, Display};
 
@@ -81,13 +80,6 @@ pub(crate) fn forwarded_response(response: &Message, challenges: &[(HeaderName, 
         edit = edit.append(*name, value);
     }
     Some(edit.finish())
-}
-
-/// A response of our own.
-pub(crate) fn own_response(mac: &Mac, packet: &Packet, status: u16) -> Bytes {
-    let tag =
-        mac.of(&[b"to tag", packet.message.call_id().as_bytes(), packet.message.from_tag().unwrap_or("").as_bytes()]);
-    Builder::reply(&packet.message, status, packet.flow.remote).to_tag(&format!("{:016x}", tag as u64)).finish()
 }
 
 /// A request outside a dialog whose 2xx makes one, so that the rest of it should come through us.

@@ -1,6 +1,6 @@
 use crate::best_response::Candidate;
 use crate::context::{Branch, Context, Hop, TARGETS_MAX, Target};
-use crate::forward::{forwarded_request, forwarded_response, own_response};
+use crate::forward::{forwarded_request, forwarded_response};
 use crate::preprocess::Preprocessed;
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use sip_message::{MESSAGE_BYTES_MAX, Method, Transport};
@@ -122,12 +122,12 @@ impl Proxy {
         let Some(packet) = layer.request_of(id) else { return };
         let invite = packet.message.method() == Method::Invite;
         if self.contexts.len() >= self.contexts_max {
-            let reply = own_response(&self.config.mac, packet, 503);
+            let reply = layer.reply(packet, 503).finish();
             return layer.refuse(now, id, 503, reply);
         }
         if packet.message.max_forwards() == Ok(Some(0)) {
             // An OPTIONS or REGISTER that was let pass in case it ended here (RFC 3261 section 16.3 item 3).
-            let reply = own_response(&self.config.mac, packet, 483);
+            let reply = layer.reply(packet, 483).finish();
             return layer.refuse(now, id, 483, reply);
         }
         let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
@@ -333,7 +333,7 @@ impl Proxy {
         // A 503 speaks of one next hop, not of us.
         let (status, message) = if best.status == 503 { (500, None) } else { (best.status, best.message) };
         let forwarded = message.and_then(|message| forwarded_response(&message, &challenges));
-        let bytes = forwarded.unwrap_or_else(|| own_response(&self.config.mac, packet, status));
+        let bytes = forwarded.unwrap_or_else(|| layer.reply(packet, status).finish());
         // A CANCEL shows that the caller has heard of us.
         if context.preprocessed.proved || context.settled || !context.branches.is_empty() {
             layer.respond(now, id, status, bytes);

@@ -29,7 +29,7 @@ const RETRY_AFTER_S: u32 = 10;
 pub struct Config {
     /// The number of this shard, which its branches carry.
     pub shard: u16,
-    /// The key that signs branches; the same in all shards.
+    /// The key that signs branches and makes To tags; the same in all shards.
     pub mac: Mac,
     /// RFC 3261's estimate of the round-trip time.
     pub t1: Duration,
@@ -60,6 +60,8 @@ impl Config {
 pub struct TransactionLayer {
     shared: Shared,
     mint: Mint,
+    /// Of all shards.
+    mac: Mac,
     request_key: Mac,
     clients: Clients,
     servers: Servers,
@@ -79,6 +81,7 @@ impl TransactionLayer {
                 held_bytes_max: config.held_bytes_max,
             },
             mint: Mint::new(config.mac, config.shard, &mut rng),
+            mac: config.mac,
             request_key: Mac::new(&mut rng),
             clients: Clients::new(),
             servers: Servers::new(),
@@ -144,9 +147,7 @@ impl TransactionLayer {
         if request.method() == Method::Ack {
             return;
         }
-        // The same tag for each retransmission, without remembering any (RFC 3261 section 8.2.7).
-        let tag = self.request_key.of(&[b"tag", request.call_id().as_bytes()]) as u64;
-        let mut reply = Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{tag:x}"));
+        let mut reply = self.reply(packet, status);
         if let Some(reason) = reason {
             reply = reply.reason(reason);
         }
@@ -154,6 +155,15 @@ impl TransactionLayer {
             reply = reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
         }
         self.shared.send(stateless_reply_flow(packet.flow, request), reply.finish(), None);
+    }
+
+    /// A response of our own. Its To tag is the same for each retransmission of the request and for its CANCEL, without anything being
+    /// remembered (RFC 3261 sections 8.2.7 and 9.2).
+    pub fn reply(&self, packet: &Packet, status: u16) -> Builder {
+        let request = &packet.message;
+        let from_tag = request.from_tag().unwrap_or("");
+        let tag = self.mac.of(&[b"to tag", request.call_id().as_bytes(), from_tag.as_bytes()]) as u64;
+        Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{tag:016x}"))
     }
 
     /// Whether a request belongs to what is already under way: a retransmission, an ACK to a refusal of ours, a CANCEL whose
