@@ -1,5 +1,6 @@
 use sip_message::{BadValue, Host, Scheme, Uri};
 use sip_registrar::AddressOfRecord;
+use sip_transaction::Flow;
 use std::net::{IpAddr, SocketAddr};
 
 /// The names and addresses that an exchange is responsible for. All of them are aliases of the first: the same accounts and
@@ -70,6 +71,16 @@ impl Domains {
         }
     }
 
+    /// Whether a flow leads from us to ourselves: what goes there would come back, and go there again.
+    ///
+    /// Where the other end is an address of this machine, the operating system takes the same one for our end, whatever addresses we
+    /// listen on; what is unspecified leads to this machine, too.
+    pub fn leads_to_us(&self, flow: &Flow) -> bool {
+        let (ip, own) = (flow.remote.ip().to_canonical(), flow.local.ip().to_canonical());
+        let here = ip == own || ip.is_unspecified() || self.addresses.contains(&ip);
+        here && (flow.remote.port() == flow.local.port() || self.ports.contains(&flow.remote.port()))
+    }
+
     /// The address-of-record that a URI of ours means: its user in the canonical domain. `None` for a URI without a user or with one
     /// that cannot be.
     pub fn address_of_record(&self, uri: &Uri<'_>) -> Option<AddressOfRecord> {
@@ -89,7 +100,8 @@ impl Domains {
 #[cfg(test)]
 mod tests {
     use super::Domains;
-    use sip_message::Uri;
+    use sip_message::{Transport, Uri};
+    use sip_transaction::Flow;
 
     #[test]
     fn what_is_ours() {
@@ -126,6 +138,26 @@ mod tests {
             ("sip:a@192.0.2.2", false),
         ] {
             assert_eq!(domains.names_us(&Uri::parse(uri).expect("a URI"), local), ours, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_would_come_back() {
+        let domains = Domains::new(["example.org", "10.0.0.1"], vec![5060]).expect("good names");
+        for (local, remote, back) in [
+            ("192.0.2.1:5070", "192.0.2.1:5060", true),
+            ("192.0.2.1:5070", "192.0.2.1:5070", true),
+            ("192.0.2.1:5070", "192.0.2.1:5080", false),
+            ("192.0.2.1:5060", "192.0.2.2:5060", false),
+            ("192.0.2.1:5060", "10.0.0.1:5060", true),
+            ("127.0.0.1:5060", "0.0.0.0:5060", true),
+            ("[::ffff:192.0.2.1]:5060", "192.0.2.1:5060", true),
+            ("[::1]:5060", "[::]:5060", true),
+            ("[::1]:5060", "[::1]:6060", false),
+        ] {
+            let (local, remote) = (local.parse().expect("an address"), remote.parse().expect("an address"));
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
+            assert_eq!(domains.leads_to_us(&flow), back, "{flow:?}");
         }
     }
 

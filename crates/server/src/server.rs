@@ -78,7 +78,8 @@ impl Server {
                 self.proxy.handle_targets(now, &mut self.layer, id, targets(&snapshot));
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
-            Input::Answer(Answer::Resolved { ticket, flows }) => {
+            Input::Answer(Answer::Resolved { ticket, mut flows }) => {
+                flows.retain(|flow| !self.config.domains.leads_to_us(flow));
                 self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
             }
         }

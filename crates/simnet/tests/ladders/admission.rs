@@ -423,3 +423,15 @@ fn without_tls_there_is_no_way_to_what_asks_for_it() {
          exchange -> alice  404",
     );
 }
+
+#[test]
+fn a_name_of_ours_that_we_do_not_know_leads_to_no_loop() {
+    check(
+        "given exchange trusts everybody, host:alias.test is exchange
+         alice -> exchange  MESSAGE sip:x@alias.test
+         exchange -> alice  404
+         alice -> exchange  MESSAGE sip:x@there.test
+             Route: <sip:alias.test;lr>
+         exchange -> alice  404",
+    );
+}
