@@ -342,3 +342,23 @@ fn a_200_may_be_repeated_for_32_s_however_long_it_rang() {
          exchange -> bob    ACK",
     );
 }
+
+#[test]
+fn a_refusal_is_repeated_to_whoever_has_proved_to_be_there() {
+    check(
+        "given bob registered
+         alice -> exchange     INVITE carol
+         exchange -> alice     480
+         +500ms exchange -> alice  480
+         alice -> exchange     ACK
+         stranger -> exchange  INVITE carol
+         exchange -> stranger  480
+         +1s stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       486
+         exchange -> bob       ACK
+         exchange -> stranger  486
+         +500ms exchange -> stranger  486
+         stranger -> exchange  ACK",
+    );
+}

@@ -129,6 +129,7 @@ fn while_the_exchange_looks_for_bindings() {
          +20ms stranger -> exchange  CANCEL
          exchange -> stranger  200 CANCEL
          exchange -> stranger  487 INVITE
+         +500ms exchange -> stranger  487 INVITE
          stranger -> exchange  ACK",
     );
 }

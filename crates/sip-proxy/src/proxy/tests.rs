@@ -265,3 +265,16 @@ fn a_request_that_we_would_make_too_large_gets_513() {
         bench.assert_empty();
     }
 }
+
+#[test]
+fn only_a_call_is_remembered_once_it_is_answered() {
+    for (method, left) in [("MESSAGE", 0), ("INVITE", 1)] {
+        let mut bench = Bench::new(10);
+        let id = bench.request(method, "sip:b@b");
+        bench.targets(id, 1);
+        let (requests, _) = bench.sent();
+        bench.respond(&requests[0], 200);
+        bench.sent();
+        assert_eq!(bench.proxy.len(), left, "{method}");
+    }
+}
