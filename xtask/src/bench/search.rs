@@ -13,13 +13,13 @@ const OFFERED_SHARE_MIN: f64 = 0.97;
 /// Beyond this share of its core the load may be what gives out.
 const LOAD_SHARE_MAX: f64 = 0.85;
 /// Runs at one rate: two undisturbed failures end it, so does the first success.
-const PROBES_MAX: u32 = 5;
+const PROBES_MAX: u32 = 4;
 const FIRST_RATE: u32 = 1000;
 /// Nobody bears more than the load can offer.
 const LAST_RATE: u32 = 64_000;
-const STEP: f64 = 1.35;
+const STEP: f64 = 1.5;
 /// The search ends when the two rates are this close.
-const PRECISION: f64 = 1.04;
+const PRECISION: f64 = 1.06;
 
 impl Bench {
     /// The highest rate borne, to a few per cent; 0 when even a tenth of the first is too much.
