@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const REG_LS: &str = "reg ls";
 /// Removes bindings: behind it an address-of-record and perhaps a contact.
 pub(crate) const REG_RM: &str = "reg rm";
+/// Asks whether the account of the name behind it is in the configuration.
+pub(crate) const USER_CONFIGURED: &str = "user configured";
 /// Reads changed accounts now.
 pub(crate) const USER_REFRESH: &str = "user refresh";
 
@@ -78,13 +80,17 @@ fn answer(command: &str, world: &World) -> Vec<Value> {
             let outcome = world.refresh_accounts();
             vec![json!({"refreshed": outcome.is_ok()})]
         }
-        _ => match command.strip_prefix(REG_RM).map(str::trim) {
-            Some(whose) if !whose.is_empty() => {
+        _ => {
+            let behind = |word: &str| command.strip_prefix(word).map(str::trim).filter(|rest| !rest.is_empty());
+            if let Some(whose) = behind(REG_RM) {
                 let (aor, contact) = whose.split_once(' ').map_or((whose, None), |(aor, contact)| (aor, Some(contact)));
                 vec![json!({"removed": world.bindings.remove(now, aor, contact)})]
+            } else if let Some(name) = behind(USER_CONFIGURED) {
+                vec![json!({"configured": world.is_configured(name)})]
+            } else {
+                vec![json!({"error": "unknown command"})]
             }
-            _ => vec![json!({"error": "unknown command"})],
-        },
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn inspect_tells_good_from_bad() {
     assert_eq!((code, second["valid"].as_bool(), second["response"].as_u64()), (1, Some(false), Some(400)));
     assert!(second["error"].is_string() && second["offset"].is_u64(), "{second}");
     let (code, out, _) = scratch.run(&["inspect", "-"], "nonsense");
-    assert!(code == 1 && out.contains("-: malformed"), "{out}");
+    assert!(code == 1 && out.contains("-: not a SIP message") && out.matches("not a SIP").count() == 1, "{out}");
     let (code, out, _) = scratch.run(&["inspect", "-"], INVITE);
     assert!(code == 0 && out.contains("well-formed INVITE request"), "{out}");
     let (code, _, said) = scratch.run(&["inspect", "no-such-file"], "");
@@ -74,7 +74,7 @@ fn inspect_tells_good_from_bad() {
 #[test]
 fn wrong_usage_is_2_and_help_begins_with_an_example() {
     let scratch = Scratch::new("usage");
-    for arguments in [&["inspect"][..], &["nonsense"], &["--nonsense"], &["--data", "d", "user", "ls"]] {
+    for arguments in [&["inspect"][..], &["nonsense"], &["--nonsense"], &["--data", "d", "options", "sip:a"]] {
         let (code, out, said) = scratch.run(arguments, "");
         assert!(code == 2 && out.is_empty() && !said.is_empty(), "{arguments:?}: {code} {said}");
     }
@@ -160,6 +160,15 @@ fn users_are_added_shown_changed_and_removed() {
         assert!(code == 1 && out.is_empty() && said.contains("data folder"), "{arguments:?}: {said}");
     }
     assert!(!scratch.0.join("ringback-data").exists());
+    // In front of the command or behind it.
+    for arguments in [
+        &["--data", "d", "user", "ls"][..],
+        &["user", "ls", "--data", "d"],
+        &["--data", "e", "user", "ls", "--data", "d"],
+    ] {
+        let (code, _, said) = scratch.run(arguments, "");
+        assert!(code == 1 && said.contains("data folder d;"), "{arguments:?}: {said}");
+    }
     let (code, out, _) = scratch.run(&["user", "add", "anna", "--json"], "");
     let added: serde_json::Value = serde_json::from_str(&out).unwrap();
     let password = added["password"].as_str().unwrap();

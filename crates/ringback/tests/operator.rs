@@ -64,6 +64,10 @@ fn a_hangup_reads_the_configuration_again() {
     exchange.signal("-HUP");
     assert_eq!(exchange.event("reloaded")["restart_for"], serde_json::json!([]));
     assert_eq!((code("alice:the first one"), code("alice:the second one")), (1, 0));
+    // Whoever changes accounts need not know of the file.
+    let mut changed = scratch.start(&["user", "add", "alice"]);
+    assert_eq!(changed.exit_code(), 1);
+    assert!(changed.complaints().contains("SIGHUP"));
     write("domians = []\n");
     exchange.signal("-HUP");
     let failed = exchange.event("reload_failed");

@@ -43,6 +43,12 @@ impl Accounts {
         self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 
+    /// Whether the account of this name is one of the configuration's, which no command changes.
+    pub fn is_configured(&self, name: &str) -> bool {
+        let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner);
+        configured.iter().any(|account| account.name == name)
+    }
+
     /// Every name, sorted.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> =
@@ -102,6 +108,7 @@ mod tests {
         let scratch = Scratch::new("accounts");
         let file = scratch.users();
         let accounts = Accounts::load("ringback", vec![account("100", "typed")], Some(file.clone())).unwrap();
+        assert!(accounts.is_configured("100") && !accounts.is_configured("101"));
         let other = accounts.clone();
         assert_eq!(accounts.names(), ["100"]);
         assert_eq!(accounts.refresh().unwrap(), [""; 0]);

@@ -66,7 +66,8 @@ impl fmt::Display for StoreError {
             }
             StoreError::BadName(name) => write!(
                 f,
-                "{name:?} cannot be a user name: use 1 to {} letters, digits, and . _ + ~ ! * -",
+                "{:?} cannot be a user name: use 1 to {} letters of ASCII, digits, and . _ + ~ ! * -",
+                name.chars().take(crate::NAME_BYTES_MAX).collect::<String>(),
                 crate::NAME_BYTES_MAX
             ),
         }

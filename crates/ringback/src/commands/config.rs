@@ -36,6 +36,16 @@ struct Show {
     configured: Configured,
 }
 
+impl Arguments {
+    pub(crate) fn configured(&mut self) -> Option<&mut Configured> {
+        match &mut self.verb {
+            Verb::Check(configured) => Some(configured),
+            Verb::Show(show) => Some(&mut show.configured),
+            Verb::Schema => None,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
     match arguments.verb {
         Verb::Check(configured) => {
@@ -67,6 +77,9 @@ fn show(file: &ConfigFile, with_origin: bool, console: &Console) {
         {
             let tables = users.iter().map(|user| format!("\n[[{name}]]\n{}", table_lines(user)));
             words = tables.collect::<Vec<_>>().join("\n");
+        }
+        if key.not_yet.is_some() && !words.is_empty() {
+            words += "  # not there yet";
         }
         if with_origin && !words.is_empty() {
             words += &format!("  # {origin}");

@@ -18,6 +18,13 @@ pub(crate) struct Configured {
 }
 
 impl Configured {
+    /// Takes what was said in front of the command; what was said behind it counts more.
+    pub(crate) fn inherit(&mut self, outer: Configured) {
+        self.config = self.config.take().or(outer.config);
+        self.data = self.data.take().or(outer.data);
+        self.set.splice(0..0, outer.set);
+    }
+
     /// Whether nothing was said.
     pub(crate) fn is_empty(&self) -> bool {
         self.config.is_none() && self.data.is_none() && self.set.is_empty()

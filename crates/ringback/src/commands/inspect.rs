@@ -69,14 +69,14 @@ fn report<'a>(file: &'a str, verdict: &'a Verdict) -> Report<'a> {
 }
 
 fn in_words(file: &str, verdict: &Verdict) -> String {
-    let what = match (&verdict.method, verdict.status) {
-        (Some(method), _) => format!("{method} request"),
-        (None, Some(status)) => format!("{status} response"),
-        (None, None) => "no SIP message".to_owned(),
-    };
     let is = if verdict.valid { "well-formed" } else { "malformed" };
-    let mut words = format!("{file}: {is} {what}");
-    if let Some(error) = &verdict.error {
+    let what = match (&verdict.method, verdict.status) {
+        (Some(method), _) => format!("{is} {method} request"),
+        (None, Some(status)) => format!("{is} {status} response"),
+        (None, None) => "not a SIP message".to_owned(),
+    };
+    let mut words = format!("{file}: {what}");
+    if let Some(error) = verdict.error.as_ref().filter(|error| **error != what) {
         words += &format!(": {error}");
     }
     if let Some(offset) = verdict.offset {

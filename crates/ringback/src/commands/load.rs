@@ -67,6 +67,14 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     })
     .map_err(|error| not_run(&error))?;
     console.tell(in_words(&report), || json!(report));
+    if arguments.account.is_none()
+        && report.failures.keys().any(|failure| failure.contains("480") || failure.contains("404"))
+    {
+        console.complain(format!(
+            "nobody is there as `{}`: name somebody else with --callee, or an account that registers and is called with --as",
+            arguments.callee
+        ));
+    }
     Ok(match (report.failed, report.received) {
         (0, _) if report.ok > 0 => Exit::Done,
         (_, 0) => Exit::NobodyAnswered,
@@ -114,8 +122,7 @@ fn so_far(progress: &Progress) -> String {
 
 fn in_words(report: &Report) -> String {
     let mut words = format!(
-        "{} {}s at {:.1}/s in {:.1} s: {} ok, {} failed, {} retransmissions\n\
-         setup: half in {:.1} ms, 90 % in {:.1} ms, 99 % in {:.1} ms, all in {:.1} ms",
+        "{} {}s at {:.1}/s in {:.1} s: {} ok, {} failed, {} retransmissions",
         report.total,
         report.scenario.as_str(),
         report.rate_achieved,
@@ -123,11 +130,12 @@ fn in_words(report: &Report) -> String {
         report.ok,
         report.failed,
         report.retransmissions,
-        report.setup_ms_p50,
-        report.setup_ms_p90,
-        report.setup_ms_p99,
-        report.setup_ms_max,
     );
+    if report.ok > 0 {
+        let [p50, p90] = [report.setup_ms_p50, report.setup_ms_p90];
+        let [p99, max] = [report.setup_ms_p99, report.setup_ms_max];
+        words += &format!("\nsetup: half in {p50:.1} ms, 90 % in {p90:.1} ms, 99 % in {p99:.1} ms, all in {max:.1} ms");
+    }
     for (failure, count) in &report.failures {
         words += &format!("\n  {count} x {failure}");
     }

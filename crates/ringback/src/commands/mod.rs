@@ -22,9 +22,18 @@ use crate::exit::{Failure, Outcome};
 
 /// Runs what was asked for; with no command, the exchange.
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
-    let Some(command) = arguments.command else { return serve::run(&arguments.serve, console) };
-    if !arguments.serve.configured.is_empty() {
-        return Err(Failure::usage("put --config, --data and --set behind the command"));
+    let Some(mut command) = arguments.command else { return serve::run(&arguments.serve, console) };
+    let outer = arguments.serve.configured;
+    if !outer.is_empty() {
+        let configured = match &mut command {
+            Command::Serve(arguments) => Some(&mut arguments.configured),
+            Command::User(arguments) => Some(arguments.configured()),
+            Command::Reg(arguments) => Some(arguments.configured()),
+            Command::Config(arguments) => arguments.configured(),
+            _ => None,
+        };
+        let configured = configured.ok_or_else(|| Failure::usage("this command takes no --config, --data or --set"))?;
+        configured.inherit(outer);
     }
     match command {
         Command::Serve(arguments) => serve::run(&arguments, console),

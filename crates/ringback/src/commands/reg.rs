@@ -31,6 +31,14 @@ enum Verb {
     },
 }
 
+impl Arguments {
+    pub(crate) fn configured(&mut self) -> &mut Configured {
+        match &mut self.verb {
+            Verb::Ls(configured) | Verb::Rm { configured, .. } => configured,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
     let (configured, command) = match &arguments.verb {
         Verb::Ls(configured) => (configured, control::REG_LS.to_owned()),

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 enum Verb {
     /// Adds an account, and prints its generated password
     #[command(before_help = "Example: ringback user add anna")]
-    Add(Named),
+    Add(Secret),
     /// Lists the accounts
     #[command(before_help = "Example: ringback user ls --json")]
     Ls(Configured),
@@ -33,18 +33,34 @@ enum Verb {
     Rm(Named),
     /// Gives an account a new password, and prints it
     #[command(before_help = "Example: ringback user passwd anna")]
-    Passwd(Named),
+    Passwd(Secret),
 }
 
 #[derive(Debug, Args)]
 struct Named {
     /// The user's name: what stands before the @ of the address
     name: String,
-    /// Takes the password from standard input instead of generating one (for add and passwd)
-    #[arg(long)]
-    password_stdin: bool,
     #[command(flatten)]
     configured: Configured,
+}
+
+#[derive(Debug, Args)]
+struct Secret {
+    #[command(flatten)]
+    named: Named,
+    /// Takes the password from standard input instead of generating one
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Arguments {
+    pub(crate) fn configured(&mut self) -> &mut Configured {
+        match &mut self.verb {
+            Verb::Ls(configured) => configured,
+            Verb::Show(named) | Verb::Rm(named) => &mut named.configured,
+            Verb::Add(secret) | Verb::Passwd(secret) => &mut secret.named.configured,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
@@ -62,8 +78,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             );
             Ok(Exit::Done)
         }
-        Verb::Add(named) => set_password(&named, console, ("added", Missing::Create), UsersFile::add),
-        Verb::Passwd(named) => set_password(&named, console, ("changed", Missing::Refuse), UsersFile::replace),
+        Verb::Add(secret) => set_password(&secret, console, ("added", Missing::Create), UsersFile::add),
+        Verb::Passwd(secret) => set_password(&secret, console, ("changed", Missing::Refuse), UsersFile::replace),
     }
 }
 
@@ -117,6 +133,13 @@ impl Users {
         if self.config.users.iter().any(|user| user.name == name) {
             return Err(Failure::negative(format!("user {name} is in the configuration file: change it there")));
         }
+        // The exchange may have been started with a file that this command was not told of.
+        let answer = control::ask(&self.folder, &format!("{} {name}", control::USER_CONFIGURED));
+        if answer.ok().flatten().is_some_and(|answer| answer.first().is_some_and(|value| value["configured"] == true)) {
+            return Err(Failure::negative(format!(
+                "user {name} is in the configuration file of the exchange that runs on this folder: change it there, and send it a SIGHUP"
+            )));
+        }
         Ok(())
     }
 }
@@ -144,7 +167,7 @@ fn show(named: &Named, console: &Console) -> Outcome {
 }
 
 fn set_password(
-    named: &Named,
+    Secret { named, password_stdin }: &Secret,
     console: &Console,
     (done, missing): (&str, Missing),
     change: fn(&UsersFile, Account) -> Result<(), store::StoreError>,
@@ -155,7 +178,7 @@ fn set_password(
     }
     let users = Users::open(&named.configured, missing)?;
     users.refuse_configured(name)?;
-    let typed = if named.password_stdin { Some(from_stdin()?) } else { None };
+    let typed = if *password_stdin { Some(from_stdin()?) } else { None };
     let generated = match &typed {
         Some(_) => None,
         None => Some(secrets::password(&mut net::system_rng())),

@@ -18,6 +18,11 @@ impl World {
         self.accounts.names()
     }
 
+    /// Whether the configuration has an account of this name.
+    pub(crate) fn is_configured(&self, name: &str) -> bool {
+        self.accounts.is_configured(name)
+    }
+
     /// Reads changed accounts. Who is gone, or has another password, is not registered any more.
     pub(crate) fn refresh_accounts(&self) -> Result<(), StoreError> {
         self.drop_bindings(&self.accounts.refresh()?);

@@ -145,7 +145,7 @@ pub(super) fn as_json(event: &Event) -> Value {
 fn with_failure(mut value: Value, failure: &Failure) -> Value {
     value["status"] = json!(failure.status());
     value["reason"] = json!(failure.reason());
-    value["answered"] = json!(failure.was_answered());
+    value["replied"] = json!(failure.was_answered());
     value
 }
 
