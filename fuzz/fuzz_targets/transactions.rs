@@ -180,7 +180,7 @@ impl World {
                 client.finals += 1;
                 client.last_final = 503;
             }
-            Event::Ack { .. } | Event::AckMissing { .. } | Event::StrayResponse { .. } => {}
+            Event::Ack { .. } | Event::AckMissing { .. } => {}
         }
     }
 

@@ -184,7 +184,8 @@ impl Server {
             Event::Response { id, packet } => self.proxy.handle_response(now, &mut self.layer, id, packet),
             Event::Timeout { id } => self.proxy.handle_client_timeout(now, &mut self.layer, id),
             Event::SendFailed { id } => self.proxy.handle_send_failed(now, &mut self.layer, id),
-            Event::AckMissing { .. } | Event::StrayResponse { .. } => {}
+            // The caller got its answer or is gone; either way nothing of ours waits for it.
+            Event::AckMissing { .. } => {}
         }
     }
 

@@ -65,6 +65,7 @@ pub struct TransactionLayer {
     request_key: Mac,
     clients: Clients,
     servers: Servers,
+    stray_responses: u64,
 }
 
 impl TransactionLayer {
@@ -85,6 +86,7 @@ impl TransactionLayer {
             request_key: Mac::new(&mut rng),
             clients: Clients::new(),
             servers: Servers::new(),
+            stray_responses: 0,
         }
     }
 
@@ -137,7 +139,7 @@ impl TransactionLayer {
         let id = branch.and_then(|branch| self.mint.recognise(branch));
         match id.and_then(|id| self.clients.find(id, &packet.message)) {
             Some(handle) => self.clients.handle_response(&mut self.shared, now, handle, packet),
-            None => self.shared.event(Event::StrayResponse { packet }),
+            None => self.stray_responses += 1,
         }
     }
 
@@ -266,6 +268,11 @@ impl TransactionLayer {
     /// Bytes of requests and responses held, see [`HELD_BYTES_MAX`].
     pub fn held_bytes(&self) -> usize {
         self.shared.held_bytes
+    }
+
+    /// Responses that no transaction waited for, and that were dropped (RFC 6026 section 7.3), since the beginning.
+    pub fn stray_responses(&self) -> u64 {
+        self.stray_responses
     }
 
     /// Whether no transaction is alive.

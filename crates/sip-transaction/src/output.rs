@@ -69,9 +69,4 @@ pub enum Event {
         /// The server transaction, which is gone.
         id: ServerTransactionId,
     },
-    /// A response that no transaction waits for; to be dropped (RFC 6026 section 7.3).
-    StrayResponse {
-        /// The response.
-        packet: Packet,
-    },
 }

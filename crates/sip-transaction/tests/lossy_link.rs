@@ -102,7 +102,7 @@ impl World {
             Event::Timeout { id } | Event::SendFailed { id } => {
                 self.outcomes.get_mut(&id).expect("ours").1.ends += 1;
             }
-            Event::Ack { .. } | Event::AckMissing { .. } | Event::StrayResponse { .. } => {}
+            Event::Ack { .. } | Event::AckMissing { .. } => {}
         }
     }
 

@@ -79,8 +79,6 @@ impl UserAgent {
             sip_transaction::Event::SendFailed { id } => self.handle_send_failed(now, layer, id),
             // The call that was refused is over, whether its caller knows or not.
             sip_transaction::Event::AckMissing { .. } => {}
-            // Late, or not ours (RFC 3261 section 8.1.3.3 and 18.1.2).
-            sip_transaction::Event::StrayResponse { .. } => {}
         }
     }
 

@@ -139,7 +139,10 @@ impl World {
             (_, Ok(status)) => {
                 let sent = self.sent.iter().rev().find(|sent| sent.method_text() == of).expect("a request to answer");
                 let bytes = Builder::reply(sent, status, self.flow.local).to_tag("b").finish();
-                self.layer.handle_packet(now, Packet { flow: self.flow, message: parse(bytes) });
+                let (message, strays) = (parse(bytes), self.layer.stray_responses());
+                let stray = format!("{} up stray {}", self.ms, self::name(&message));
+                self.layer.handle_packet(now, Packet { flow: self.flow, message });
+                self.log.extend((self.layer.stray_responses() > strays).then_some(stray));
             }
             (_, Err(_)) => {
                 // The ACK to a 2xx is a transaction of its own.
@@ -198,7 +201,6 @@ impl World {
                 assert!(self.server.iter().any(|(_, server, _)| *server == id));
                 "AckMissing".into()
             }
-            Event::StrayResponse { packet } => format!("stray {}", name(&packet.message)),
         }
     }
 }
