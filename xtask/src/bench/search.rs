@@ -14,7 +14,7 @@ const OFFERED_SHARE_MIN: f64 = 0.97;
 const LOAD_SHARE_MAX: f64 = 0.85;
 /// Runs at one rate: two undisturbed failures end it, so does the first success.
 const PROBES_MAX: u32 = 4;
-const FIRST_RATE: u32 = 1000;
+const FIRST_RATE: u32 = 1500;
 /// Nobody bears more than the load can offer.
 const LAST_RATE: u32 = 64_000;
 const STEP: f64 = 1.5;
