@@ -15,6 +15,9 @@ const ALLOW: &str =
 /// Requests that may wait for their sender's secrets at once; the next one gets 503.
 pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
 
+/// Bytes of requests that may wait for their sender's secrets at once, whatever their number.
+pub const CREDENTIALS_PENDING_BYTES_MAX: usize = 64 << 20;
+
 /// What was found out about a request on its way in.
 #[derive(Debug)]
 pub(crate) struct Admitted {
@@ -67,12 +70,16 @@ impl Server {
             }
             // The request names its own ticket, so that its retransmission, should the secrets take their time, finds it waiting.
             Verdict::Claims(_) if self.pending.contains_key(&self.ticket_of(request)) => {}
-            Verdict::Claims(_) if self.pending.len() >= CREDENTIALS_PENDING_MAX => {
+            Verdict::Claims(_)
+                if self.pending.len() >= CREDENTIALS_PENDING_MAX
+                    || self.pending_bytes + request.bytes().len() > CREDENTIALS_PENDING_BYTES_MAX =>
+            {
                 let reply = self.reply(&packet, 503).header(HeaderName::RetryAfter, 10);
                 self.reply_stateless(&packet, reply);
             }
             Verdict::Claims(claim) => {
                 let ticket = self.ticket_of(request);
+                self.pending_bytes += request.bytes().len();
                 self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: claim.user().to_owned() }));
                 self.pending.insert(ticket, Pending { packet, admitted, claim, kind });
             }
@@ -86,11 +93,17 @@ impl Server {
         self.config.keys.ticket.of(&[request.call_id().as_bytes(), &cseq.to_be_bytes(), branch.as_bytes()]) as u64
     }
 
+    fn take_pending(&mut self, ticket: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&ticket)?;
+        self.pending_bytes -= pending.packet.message.bytes().len();
+        Some(pending)
+    }
+
     /// A CANCEL of what is not under way: what waits for its sender's secrets is given up, anything else unknown.
     pub(crate) fn cancel_pending(&mut self, packet: &Packet) {
         let ticket = self.ticket_of(&packet.message);
         let waits = |pending: &Pending| pending.packet.message.method() == Method::Invite;
-        let invite = if self.pending.get(&ticket).is_some_and(waits) { self.pending.remove(&ticket) } else { None };
+        let invite = if self.pending.get(&ticket).is_some_and(waits) { self.take_pending(ticket) } else { None };
         let reply = self.reply(packet, if invite.is_some() { 200 } else { 481 });
         self.reply_stateless(packet, reply);
         if let Some(Pending { packet: invite, .. }) = invite {
@@ -101,7 +114,7 @@ impl Server {
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.
     pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
-        let Some(Pending { packet, mut admitted, claim, kind }) = self.pending.remove(&ticket) else { return };
+        let Some(Pending { packet, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
         if proved && self.speaks_for(&packet, kind, claim.user()) {
             admitted.preprocessed.proved = true;

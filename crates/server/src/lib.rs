@@ -13,7 +13,7 @@ mod handle;
 mod owner;
 mod targets;
 
-pub use admission::CREDENTIALS_PENDING_MAX;
+pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
 pub use config::{Config, Keys};
 pub use domains::Domains;
 pub use handle::{Answer, Ask, Input, Output};

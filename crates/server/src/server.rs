@@ -23,6 +23,7 @@ pub struct Server {
     proxy: Proxy,
     /// Requests that wait for their sender's secrets.
     pub(crate) pending: Table<u64, Pending>,
+    pub(crate) pending_bytes: usize,
     /// REGISTERs that the registrar is at work on: its handle for each, and ours.
     registering: Table<u64, ServerTransactionId>,
     /// What was found out about the request that the layer is about to hand back.
@@ -56,6 +57,7 @@ impl Server {
             registrar: Registrar::new(config.registrar, rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
+            pending_bytes: 0,
             registering: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             last_ticket: 0,

@@ -6,7 +6,7 @@ mod bench;
 use bench::{answers, outputs, outputs_with_nobody_there, request, server};
 use bytes::Bytes;
 use engine::Now;
-use server::{Answer, Ask, CREDENTIALS_PENDING_MAX, Input, Output, Server};
+use server::{Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Input, Output, Server};
 use sip_message::{AuthValue, HeaderName, Message};
 use std::time::Duration;
 
@@ -89,12 +89,7 @@ fn requests_that_wait_for_secrets_have_a_limit() {
         let more = format!("Authorization: {credentials}\r\n");
         outputs(server, now, &request("REGISTER", "sip:example.org", "sip:a@example.org", &format!("c{n}"), &more))
     };
-    let challenge = answers(outputs(&mut server, now, &request("REGISTER", "sip:example.org", "sip:a@b", "0", "")));
-    let value = challenge[0].header(HeaderName::WwwAuthenticate).unwrap();
-    let nonce = AuthValue::parse(value).unwrap().get("nonce").unwrap().into_owned();
-    let credentials = format!(
-        "Digest username=a,realm=\"example.org\",nonce=\"{nonce}\",uri=\"sip:example.org\",response=\"00000000000000000000000000000000\",qop=auth,nc=00000001,cnonce=x"
-    );
+    let credentials = credentials(&mut server, now);
     let mut tickets = Vec::new();
     for n in 0..CREDENTIALS_PENDING_MAX {
         match &ask(&mut server, n, &credentials)[..] {
@@ -140,4 +135,36 @@ fn the_answers_to_a_call_and_to_its_cancel_have_one_tag() {
     let answers = answers(outputs(&mut server, now, &of("CANCEL")));
     assert_eq!(answers.iter().map(Message::status).collect::<Vec<_>>(), [200, 487]);
     assert!(answers[0].to_tag().is_some() && answers[0].to_tag() == answers[1].to_tag());
+}
+
+#[test]
+fn bytes_that_wait_for_secrets_have_a_limit() {
+    let mut server = server(0, true);
+    let now = Now::read_clocks();
+    let credentials = credentials(&mut server, now);
+    let more = format!("Authorization: {credentials}\r\nSubject: {}\r\n", "x".repeat(60_000));
+    let of = |n: usize| request("REGISTER", "sip:example.org", "sip:a@example.org", &format!("c{n:06}"), &more);
+    let fit = CREDENTIALS_PENDING_BYTES_MAX / of(0).len();
+    let mut tickets = Vec::new();
+    for n in 0..fit {
+        match &outputs(&mut server, now, &of(n))[..] {
+            [Output::Ask(Ask::Credentials { ticket, .. })] => tickets.push(*ticket),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(answers(outputs(&mut server, now, &of(fit)))[0].status(), 503);
+    server.handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None }));
+    assert_eq!(server.len(), fit - 1);
+    while server.poll_output().is_some() {}
+    assert!(matches!(&outputs(&mut server, now, &of(fit))[..], [Output::Ask(Ask::Credentials { .. })]));
+}
+
+/// What looks like credentials for a challenge of ours.
+fn credentials(server: &mut Server, now: Now) -> String {
+    let challenge = answers(outputs(server, now, &request("REGISTER", "sip:example.org", "sip:a@b", "0", "")));
+    let value = challenge[0].header(HeaderName::WwwAuthenticate).unwrap();
+    let nonce = AuthValue::parse(value).unwrap().get("nonce").unwrap().into_owned();
+    format!(
+        "Digest username=a,realm=\"example.org\",nonce=\"{nonce}\",uri=\"sip:example.org\",response=\"00000000000000000000000000000000\",qop=auth,nc=00000001,cnonce=x"
+    )
 }
