@@ -13,10 +13,14 @@ use std::time::Duration;
 /// SIP's own port, on which a phone without an exchange is expected.
 const SIP_PORT: u16 = 5060;
 
+/// Where the password of `--as USER@DOMAIN` is.
+const PASSWORD_VARIABLE: &str = "RINGBACK_PASSWORD";
+
 /// Who we are, and the way out.
 #[derive(Debug, Args)]
 pub(crate) struct AccountFlags {
-    /// The account: as in 100:secret@192.0.2.1
+    /// The account, as in 100:secret@192.0.2.1; without :PASS the password is that in the environment's RINGBACK_PASSWORD, which other
+    /// users of this machine cannot see
     #[arg(long = "as", value_name = "USER:PASS@DOMAIN")]
     pub(crate) account: Option<Credentials>,
     /// The proxy that everything goes through
@@ -71,14 +75,17 @@ impl FromStr for Credentials {
     fn from_str(text: &str) -> Result<Credentials, String> {
         let text = text.strip_prefix("sip:").unwrap_or(text);
         let (who, domain) = text.rsplit_once('@').ok_or("USER:PASS@DOMAIN is needed")?;
-        let (user, password) = who.split_once(':').unwrap_or((who, ""));
+        let (user, password) = match who.split_once(':') {
+            Some((user, password)) => (user, password.to_owned()),
+            None => (who, std::env::var(PASSWORD_VARIABLE).unwrap_or_default()),
+        };
         if user.is_empty() || domain.is_empty() {
             return Err("USER:PASS@DOMAIN is needed".to_owned());
         }
         if !Uri::parse(&format!("sip:{domain}")).is_ok_and(|uri| uri.user.is_none()) {
             return Err(format!("{domain} is no HOST or HOST:PORT"));
         }
-        Ok(Credentials { user: user.to_owned(), password: password.to_owned(), domain: domain.to_owned() })
+        Ok(Credentials { user: user.to_owned(), password, domain: domain.to_owned() })
     }
 }
 

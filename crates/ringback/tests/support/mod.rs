@@ -12,6 +12,9 @@ use std::time::Duration;
 /// What takes longer has failed, and is killed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What stands in RINGBACK_PASSWORD.
+pub const PASSWORD: &str = "from the environment";
+
 /// Listens on ports that the system picks.
 pub const ANYWHERE: [&str; 4] = ["--set", "listen.udp=127.0.0.1:0", "--set", "listen.tcp=127.0.0.1:0"];
 
@@ -28,7 +31,12 @@ impl Scratch {
 
     pub fn start(&self, arguments: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
-        command.args(arguments).arg("--json").current_dir(&self.0).env_remove("RUST_LOG");
+        command
+            .args(arguments)
+            .arg("--json")
+            .current_dir(&self.0)
+            .env_remove("RUST_LOG")
+            .env("RINGBACK_PASSWORD", PASSWORD);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (over, watched) = channel::<()>();
