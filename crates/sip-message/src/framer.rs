@@ -71,11 +71,12 @@ impl Framer {
             let ping = self.buffer.starts_with(b"\r\n\r\n");
             self.buffer.advance(if ping { 4 } else { 2 });
             self.searched = 0;
+            self.searched = 0;
             return Ok(Some(if ping { Frame::Ping } else { Frame::Pong }));
         }
         // Once, when the first line is whole: it has not been looked at if the search ended before its end.
         if let Some(end) = memchr(b'\n', &self.buffer)
-            && end >= self.searched
+            && (self.searched..HEAD_BYTES_MAX).contains(&end)
             && !names_sip(&self.buffer[..end])
         {
             return Err(FrameError::NotSip);
@@ -181,6 +182,13 @@ mod tests {
             assert_eq!(frames(&bytes).unwrap().len(), 1, "{sip:?}");
         }
         assert_eq!(frames(&[b"a line without end"]), Ok(vec![]));
+        // Wherever it is cut, it is the same error.
+        assert_eq!(frames(&[b"\r", b"\n\n"]), Err(FrameError::NotSip));
+        let long = [&vec![b'a'; HEAD_BYTES_MAX + 1][..], b"\n\r\n\r\n"];
+        assert_eq!(
+            (frames(&long), frames(&[&long.concat()])),
+            (Err(FrameError::HeadTooLong), Err(FrameError::HeadTooLong))
+        );
     }
 
     #[test]
