@@ -83,6 +83,8 @@ fn an_unknown_key_shows_its_line_and_the_key_that_was_meant() {
     let said = wrong("[listen]\nudpp = []\n");
     assert!(said.contains("2 | udpp = []\n  | ^^^^ did you mean `listen.udp`?"), "{said}");
     assert!(wrong("[[user]]\nname = \"a\"\npasword = \"x\"\npassword = \"y\"").contains("did you mean `password`?"));
+    let said = wrong("[[user]]\nname = \"a\"\npasword = \"x\"");
+    assert!(said.contains("did you mean `password`?") && !said.contains("no password"), "{said}");
     assert!(wrong("[listn]\nudp = []\n").contains("1 | [listn]\n  |  ^^^^^"));
 }
 
@@ -94,6 +96,7 @@ fn wrong_values_show_their_line() {
         ("\n[listen]\nudp = [\"127.0.0.1\"]", "3 | udp = [\"127.0.0.1\"]\n  |        ^^^^^^^^^^^", "\"0.0.0.0:5060\""),
         ("[listen]\nudp = \"127.0.0.1:1\"", "2 | udp", "a list in [ ] is needed here, this is a text"),
         ("[listen]\nudp = [5060]", "2 | udp", "this is a number"),
+        ("[listen]\nudp = [\"[::1]:1\", \"[::1]:1\"]", "2 | udp", "has [::1]:1 twice"),
         ("[listen]\nudp = []\ntcp = []", "3 | tcp", "no address to listen on"),
         ("listen = 5", "1 | listen = 5", "write [listen]"),
         ("[auth]\nrequired = \"yes\"", "2 | required", "true or false is needed here, this is a text"),

@@ -59,7 +59,10 @@ pub(super) fn read(
             return Err(problems);
         }
         (None, None, None) => {
-            problems.push(name_at.problem(format!("user {name} has no password"), "add password = \"..\""));
+            // A key that was meant to be one is the cause, and said already.
+            if !problems.iter().any(|problem| problem.help.contains("`password`") || problem.help.contains("`ha1_")) {
+                problems.push(name_at.problem(format!("user {name} has no password"), "add password = \"..\""));
+            }
             return Err(problems);
         }
         (None, ..) => {

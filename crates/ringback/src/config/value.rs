@@ -155,7 +155,15 @@ impl Value {
                 item.problem(format!("`{key}` has {text:?}, which is no address to listen on"), help)
             })
         };
-        self.list(key)?.iter().map(address).collect()
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for item in &self.list(key)? {
+            let address: SocketAddr = address(item)?;
+            if address.port() != 0 && addresses.contains(&address) {
+                return Err(item.problem(format!("`{key}` has {address} twice"), "once is enough"));
+            }
+            addresses.push(address);
+        }
+        Ok(addresses)
     }
 
     /// The entries of a table.
