@@ -22,5 +22,7 @@ pub use binding::{Binding, CALL_ID_BYTES_MAX, CONTACT_BYTES_MAX, PATH_BYTES_MAX,
 pub use decide::BINDINGS_PER_AOR_MAX;
 pub use location::{BINDINGS_MAX, Change, Location, Outcome, SWEEP_MAX, Snapshot};
 pub use refused::Refused;
-pub use registrar::{Answer, Ask, COMMIT_ATTEMPTS_MAX, Config, Output, REQUESTS_PENDING_MAX, Registrar};
+pub use registrar::{
+    Answer, Ask, COMMIT_ATTEMPTS_MAX, Config, Output, REQUESTS_PENDING_MAX, REQUESTS_PER_AOR_MAX, Registrar,
+};
 pub use request::CONTACTS_PER_REQUEST_MAX;

@@ -12,6 +12,10 @@ use std::sync::Arc;
 /// REGISTERs that may wait for the location service at one time; the next gets 503.
 pub const REQUESTS_PENDING_MAX: usize = 10_000;
 
+/// REGISTERs that may wait for an earlier one of the same address-of-record, as many as a batch of packets may bring; the next gets 500,
+/// so that nobody takes the places of everybody else.
+pub const REQUESTS_PER_AOR_MAX: usize = 1_000;
+
 /// Times that one REGISTER is decided anew because others changed the same bindings meanwhile; then it gets 500.
 pub const COMMIT_ATTEMPTS_MAX: u32 = 5;
 
@@ -146,6 +150,9 @@ impl Registrar {
         }
         let request = Request { id, aor, wish, attempts: 0 };
         if let Some(queue) = self.queues.get_mut(&request.aor) {
+            if queue.len() >= REQUESTS_PER_AOR_MAX {
+                return self.refuse(id, &Refused::Contended);
+            }
             self.queued += 1;
             return queue.push_back(request);
         }

@@ -1,7 +1,8 @@
 use super::{World, aor, check, flow, request};
-use crate::registrar::{Answer, Ask, COMMIT_ATTEMPTS_MAX, Output, REQUESTS_PENDING_MAX};
+use crate::registrar::{Answer, Ask, COMMIT_ATTEMPTS_MAX, Output, REQUESTS_PENDING_MAX, REQUESTS_PER_AOR_MAX};
 use crate::{
-    BINDINGS_PER_AOR_MAX, CALL_ID_BYTES_MAX, CONTACT_BYTES_MAX, CONTACTS_PER_REQUEST_MAX, Outcome, PATH_BYTES_MAX,
+    AddressOfRecord, BINDINGS_PER_AOR_MAX, CALL_ID_BYTES_MAX, CONTACT_BYTES_MAX, CONTACTS_PER_REQUEST_MAX, Outcome,
+    PATH_BYTES_MAX,
 };
 
 fn contacts(numbers: std::ops::Range<usize>) -> String {
@@ -45,11 +46,26 @@ fn texts_have_a_length() {
 }
 
 #[test]
+fn so_many_requests_of_one_address_wait() {
+    let mut world = World::new();
+    let most = REQUESTS_PER_AOR_MAX as u64 + 1; // one is at work
+    for id in 1..=most + 1 {
+        world.registrar.handle_register(world.now, id, aor(), &request(&format!("a#{id} <sip:1@h>")), flow());
+    }
+    let replies = world.settle();
+    let told =
+        |status: u16| replies.iter().filter(|(_, told, _)| *told == status).map(|(id, ..)| *id).collect::<Vec<_>>();
+    assert_eq!((told(500), told(200)), (vec![most + 1], (1..=most).collect()));
+    assert_eq!(world.register(&request("a#99 <sip:1@h>")).0, 200);
+}
+
+#[test]
 fn so_many_requests_wait_for_the_store() {
     let mut world = World::new();
     let line = request("a#1 <sip:1@h>");
     for id in 0..REQUESTS_PENDING_MAX as u64 + 1 {
-        world.registrar.handle_register(world.now, id, aor(), &line, flow());
+        let aor = AddressOfRecord::new(&id.to_string(), "pbx.example").unwrap();
+        world.registrar.handle_register(world.now, id, aor, &line, flow());
     }
     let outputs: Vec<Output> = std::iter::from_fn(|| world.registrar.poll_output()).collect();
     let refused: Vec<_> = outputs.iter().filter(|output| matches!(output, Output::Reply { status: 503, .. })).collect();
