@@ -32,6 +32,7 @@ pub fn reason_phrase(status: u16) -> &'static str {
         421 => "Extension Required",
         422 => "Session Interval Too Small",
         423 => "Interval Too Brief",
+        430 => "Flow Failed",
         440 => "Max-Breadth Exceeded",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",

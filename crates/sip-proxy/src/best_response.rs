@@ -52,7 +52,7 @@ fn rank(status: u16) -> (u16, u16) {
     match status {
         600..=699 => (0, 0),
         401 | 407 | 415 | 420 | 484 => (status / 100, 0),
-        408 => (status / 100, 2),
+        408 | 430 | 480 => (status / 100, 2),
         503 => (status / 100, 2),
         _ => (status / 100, 1),
     }
@@ -76,6 +76,7 @@ mod tests {
             (500, 503),
             (486, 500),
             (401, 486),
+            (486, 480),
         ] {
             for order in [[winner, loser], [loser, winner]] {
                 let mut best = BestResponse::default();

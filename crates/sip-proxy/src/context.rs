@@ -53,6 +53,8 @@ pub(crate) struct Branch {
     pub(crate) pending: bool,
     /// When timer C fires.
     pub(crate) expires: Instant,
+    /// The status that a failure to send stands for.
+    pub(crate) lost: u16,
     /// Flows to try when this one cannot be sent over, and the target they lead to.
     pub(crate) alternatives: Option<Box<(Vec<Flow>, Option<String>)>>,
 }

@@ -15,6 +15,12 @@ pub const CONTEXTS_MAX: usize = 1 << 20;
 /// How long a 2xx may be repeated (64*T1), and how often contexts are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(32);
 
+/// What stands for a flow that is gone: of a binding, its user is not there now; of a dialog, as RFC 5626 section 5.3 has it; a next
+/// hop that was looked up is unreachable (RFC 3261 section 16.9).
+const BINDING_LOST: u16 = 480;
+const DIALOG_FLOW_LOST: u16 = 430;
+const UNREACHABLE: u16 = 503;
+
 /// Timer C (RFC 3261 section 16.6 item 11): how long an INVITE may ring; it must be longer than three minutes.
 const TIMER_C: Duration = Duration::from_secs(181);
 
@@ -135,7 +141,7 @@ impl Proxy {
         self.looks.set(now.mono, LOOK_EVERY, id);
         match (onward, next_route) {
             (Some(flow), _) => {
-                if !self.start_branch(now, layer, id, None, vec![flow]) {
+                if !self.start_branch(now, layer, id, None, vec![flow], DIALOG_FLOW_LOST) {
                     self.proceed(now, layer, id);
                 }
             }
@@ -177,7 +183,7 @@ impl Proxy {
         }
         if !context.settled && !flows.is_empty() {
             let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
-            self.start_branch(now, layer, id, uri, stream_first(flows, length));
+            self.start_branch(now, layer, id, uri, stream_first(flows, length), UNREACHABLE);
         }
         self.proceed(now, layer, id);
     }
@@ -245,11 +251,15 @@ impl Proxy {
             Some(more) => {
                 self.remove_branch(id, client);
                 let (flows, uri) = *more;
-                if !self.start_branch(now, layer, id, uri, flows) {
+                if !self.start_branch(now, layer, id, uri, flows, UNREACHABLE) {
                     self.proceed(now, layer, id);
                 }
             }
-            None => self.fail_branch(now, layer, client, 503),
+            None => {
+                let context = self.contexts.get_mut(&id);
+                let lost = context.and_then(|context| Some(context.branch(client)?.lost)).unwrap_or(UNREACHABLE);
+                self.fail_branch(now, layer, client, lost);
+            }
         }
     }
 
@@ -304,7 +314,7 @@ impl Proxy {
             for target in group {
                 match target.hop {
                     Hop::Flow(flow) => {
-                        self.start_branch(now, layer, id, target.uri, vec![flow]);
+                        self.start_branch(now, layer, id, target.uri, vec![flow], BINDING_LOST);
                     }
                     Hop::Resolve => {
                         let unchanged = || layer.request_of(id).map(|packet| packet.message.request_uri().to_owned());
@@ -351,6 +361,7 @@ impl Proxy {
         id: ServerTransactionId,
         uri: Option<String>,
         mut flows: Vec<Flow>,
+        lost: u16,
     ) -> bool {
         let Some(context) = self.contexts.get_mut(&id) else { return false };
         let branch = layer.mint_branch();
@@ -363,7 +374,13 @@ impl Proxy {
             return false;
         }
         let alternatives = (!flows.is_empty()).then(|| Box::new((flows, uri)));
-        context.branches.push(Branch { id: branch.id(), pending: true, expires: now.mono + TIMER_C, alternatives });
+        context.branches.push(Branch {
+            id: branch.id(),
+            pending: true,
+            expires: now.mono + TIMER_C,
+            lost,
+            alternatives,
+        });
         self.forwarded.insert(branch.id(), id);
         layer.send_request(now, &branch, flow, method, bytes);
         true

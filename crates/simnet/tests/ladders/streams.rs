@@ -114,7 +114,7 @@ fn the_connection_of_a_binding_is_gone() {
          bob closes exchange
          alice -> exchange  INVITE bob
          exchange => bob    INVITE
-         exchange -> alice  500
+         exchange -> alice  480
          alice -> exchange  ACK",
     );
 }
