@@ -25,7 +25,7 @@ pub fn serve<B: Backend<Server> + Clone + Send + Sync + 'static>(
         Arc::new(move |bytes: &Bytes| Some(server::owner(&keys, shards, &Message::parse(bytes.clone()).ok()?)));
     let config = ServeConfig { owner: Some(owner), ..config };
     serve_engines(config, move |shard, addresses, _| {
-        let backend = Resolving { resolver: Resolver::for_exchange(addresses), others: backend.clone() };
+        let backend = Resolving { resolver: Resolver::new(addresses), others: backend.clone() };
         (make_shard(shard, addresses), backend)
     })
 }

@@ -15,19 +15,12 @@ pub const RESOLVES_MAX: usize = 256;
 pub struct Resolver {
     listening: Arc<[LocalAddress]>,
     lookups: Arc<Semaphore>,
-    /// Whether our own listeners are found like any other.
-    finds_us: bool,
 }
 
 impl Resolver {
     /// A resolver for flows from these addresses.
     pub fn new(listening: &[LocalAddress]) -> Resolver {
-        Resolver { listening: listening.into(), lookups: Arc::new(Semaphore::new(RESOLVES_MAX)), finds_us: true }
-    }
-
-    /// The same for an exchange: no host leads to its own listeners, so that no request goes round in it until its Max-Forwards ends.
-    pub fn for_exchange(listening: &[LocalAddress]) -> Resolver {
-        Resolver { finds_us: false, ..Resolver::new(listening) }
+        Resolver { listening: listening.into(), lookups: Arc::new(Semaphore::new(RESOLVES_MAX)) }
     }
 
     /// The flow to a host written as an address, at once; `None` when it is a name. `host` may carry IPv6's brackets. Without a
@@ -52,26 +45,12 @@ impl Resolver {
     fn flow(&self, transport: Option<Transport>, ip: IpAddr, port: Option<u16>) -> Option<Flow> {
         let transport = transport.unwrap_or(Transport::Udp);
         let remote = SocketAddr::new(ip.to_canonical(), port.unwrap_or_else(|| transport.default_port()));
+        Some(Flow { transport, local: self.local(transport, remote)?, remote, connection: None })
+    }
+
+    /// The address of ours that a message to `remote` would leave from, with the port that we listen on.
+    fn local(&self, transport: Transport, remote: SocketAddr) -> Option<SocketAddr> {
         let source = source_towards(remote)?;
-        if !self.finds_us && self.listens(transport, remote, source) {
-            return None;
-        }
-        Some(Flow { transport, local: self.local(transport, remote, source)?, remote, connection: None })
-    }
-
-    /// Whether what is sent to `remote` comes back to us. An address is this machine's own when the kernel would send from it, too.
-    fn listens(&self, transport: Transport, remote: SocketAddr, source: IpAddr) -> bool {
-        let is_here = remote.ip() == source || remote.ip().is_loopback();
-        let hears = |local: &LocalAddress| {
-            let all = local.address.ip().is_unspecified() && local.address.is_ipv4() == remote.is_ipv4();
-            local.address.ip() == remote.ip() || (all && is_here)
-        };
-        let at_port = self.listening.iter().filter(|local| local.address.port() == remote.port());
-        at_port.filter(|local| local.transport == transport).any(hears)
-    }
-
-    /// The address of ours that a message to `remote` would leave from (`source`), with the port that we listen on.
-    fn local(&self, transport: Transport, remote: SocketAddr, source: IpAddr) -> Option<SocketAddr> {
         let usable = |local: &&LocalAddress| local.address.is_ipv4() == remote.is_ipv4();
         let fits = |local: &&LocalAddress| local.address.ip().is_unspecified() || local.address.ip() == source;
         let ours = || self.listening.iter().filter(usable).filter(|local| local.transport == transport);
@@ -131,35 +110,6 @@ mod tests {
             assert_eq!(all.resolve_address(transport, host, port), Some(vec![expected]), "{host}");
         }
         assert_eq!(all.resolve_address(None, "localhost", None), None);
-    }
-
-    #[test]
-    fn an_exchange_does_not_find_itself() {
-        let addresses = [
-            (Transport::Udp, "0.0.0.0:5060"),
-            (Transport::Udp, "[::]:5060"),
-            (Transport::Tcp, "127.0.0.1:5060"),
-            (Transport::Udp, "127.0.0.1:5070"),
-        ];
-        let any = resolver(&addresses);
-        let exchange = Resolver { finds_us: false, ..any.clone() };
-        for (transport, host, port, found) in [
-            (Transport::Udp, "127.0.0.1", None, false),
-            (Transport::Udp, "127.0.0.99", Some(5060), false),
-            (Transport::Udp, "::1", None, false),
-            (Transport::Udp, "::ffff:127.0.0.1", None, false),
-            (Transport::Udp, "127.0.0.1", Some(5070), false),
-            (Transport::Udp, "127.0.0.2", Some(5070), true),
-            (Transport::Udp, "127.0.0.1", Some(5061), true),
-            (Transport::Tcp, "127.0.0.1", None, false),
-            (Transport::Tcp, "127.0.0.2", None, true),
-            (Transport::Tcp, "127.0.0.1", Some(5070), true),
-        ] {
-            let flows =
-                |resolver: &Resolver| resolver.resolve_address(Some(transport), host, port).map(|flows| flows.len());
-            assert_eq!(flows(&exchange), Some(usize::from(found)), "{transport:?} {host} {port:?}");
-            assert_eq!(flows(&any), Some(1), "{transport:?} {host} {port:?}");
-        }
     }
 
     #[test]
