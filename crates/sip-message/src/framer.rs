@@ -71,7 +71,6 @@ impl Framer {
             let ping = self.buffer.starts_with(b"\r\n\r\n");
             self.buffer.advance(if ping { 4 } else { 2 });
             self.searched = 0;
-            self.searched = 0;
             return Ok(Some(if ping { Frame::Ping } else { Frame::Pong }));
         }
         // Once, when the first line is whole: it has not been looked at if the search ended before its end.
