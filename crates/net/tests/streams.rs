@@ -353,6 +353,7 @@ fn a_shard_whose_queue_is_full_hears_all_the_same_what_failed_and_what_closed() 
     let owner: net::Owner = Arc::new(|bytes: &Bytes| Some(usize::from(bytes.last()? - b'a')));
     let stage = Stage::new(ServeConfig { drivers: 2, owner: Some(owner), ..tcp(StreamLimits::default()) });
     // Connections of driver 0, whose messages belong to driver 1.
+    let mut others = Vec::new();
     let (mut peer, flow) = loop {
         let mut peer = connect(&stage);
         peer.write_all(b"X sip:a SIP/2.0\r\nl: 1\r\n\r\nb").expect("written");
@@ -360,6 +361,7 @@ fn a_shard_whose_queue_is_full_hears_all_the_same_what_failed_and_what_closed() 
         if flow.connection.is_some_and(|connection| connection.0 >> 48 == 0) {
             break (peer, flow);
         }
+        others.push(peer); // its end would be news, too
     };
     let (hold, held) = std::sync::mpsc::channel();
     stage.tell(1, Do::Block(held));
