@@ -3,16 +3,16 @@ use std::time::{Duration, Instant};
 /// How often the rate is looked at.
 const WINDOW: Duration = Duration::from_millis(20);
 
-/// Messages in a window from which on it pays to let them gather: 800 a second. It must be well over one for each pause of
+/// Messages in a window from which on it pays to let them gather: 400 a second. It must be well over one for each pause of
 /// [`GATHER_MAX`], or peers that wait for each answer would look like load.
-const GATHER_FROM: u32 = 16;
+const GATHER_FROM: u32 = 8;
 
 /// Messages that are enough for one turn: more would save little and wait longer.
 const GATHER_FOR: u32 = 32;
 
 /// The longest time from the start of one turn to the start of the next, while gathering. Also the most that gathering delays a
 /// message.
-const GATHER_MAX: Duration = Duration::from_millis(2);
+const GATHER_MAX: Duration = Duration::from_millis(4);
 
 /// How long not to gather after it has turned out to slow the peers down instead.
 const GATHER_NOT: Duration = Duration::from_millis(200);
@@ -82,7 +82,7 @@ mod tests {
     fn an_idle_exchange_never_pauses() {
         let mut now = Instant::now();
         let mut pace = Pace::new(now);
-        assert_eq!(run(&mut pace, &mut now, 1, 2 * MS, 1000 * MS).1, 0); // 500 a second
+        assert_eq!(run(&mut pace, &mut now, 1, 4 * MS, 1000 * MS).1, 0); // 250 a second
     }
 
     #[test]
