@@ -68,7 +68,7 @@ pub(crate) struct Plan {
     searches: usize,
 }
 
-const FULL: Plan = Plan { rounds: 3, measure: Duration::from_secs(4), probe: Duration::from_secs(2), searches: 3 };
+const FULL: Plan = Plan { rounds: 3, measure: Duration::from_secs(4), probe: Duration::from_secs(2), searches: 2 };
 const QUICK: Plan = Plan { rounds: 1, measure: Duration::from_secs(2), probe: Duration::from_secs(2), searches: 1 };
 
 /// The command: `[--quick] [--no-build]`; the latter takes the release binary as it is.

@@ -152,7 +152,8 @@ impl Results {
 /// The middle value; not a number when there is none.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    // Of an even number, the lower of the two in the middle.
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Replaces the section between the marks, or adds it at the end.
