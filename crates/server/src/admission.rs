@@ -68,22 +68,25 @@ impl Server {
                 let reply = self.reply(&packet, 400).reason(reason);
                 self.reply_stateless(&packet, reply);
             }
-            // The request names its own ticket, so that its retransmission, should the secrets take their time, finds it waiting.
-            Verdict::Claims(_) if self.pending.contains_key(&self.ticket_of(request)) => {}
-            Verdict::Claims(_)
-                if self.pending.len() >= CREDENTIALS_PENDING_MAX
-                    || self.pending_bytes + request.bytes().len() > CREDENTIALS_PENDING_BYTES_MAX =>
-            {
-                let reply = self.reply(&packet, 503).header(HeaderName::RetryAfter, 10);
-                self.reply_stateless(&packet, reply);
-            }
-            Verdict::Claims(claim) => {
-                let ticket = self.ticket_of(request);
-                self.pending_bytes += request.bytes().len();
-                self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: claim.user().to_owned() }));
-                self.pending.insert(ticket, Pending { packet, admitted, claim, kind });
-            }
+            Verdict::Claims(claim) => self.ask_for_secrets(Pending { packet, admitted, claim, kind }),
         }
+    }
+
+    /// Has the secrets fetched that a request's credentials are judged by. The request names its own ticket, so that its
+    /// retransmission, should they take their time, finds it waiting.
+    fn ask_for_secrets(&mut self, pending: Pending) {
+        let packet = &pending.packet;
+        let (ticket, bytes) = (self.ticket_of(&packet.message), packet.message.bytes().len());
+        if self.pending.contains_key(&ticket) {
+            return;
+        }
+        if self.pending.len() >= CREDENTIALS_PENDING_MAX || self.pending_bytes + bytes > CREDENTIALS_PENDING_BYTES_MAX {
+            let reply = self.reply(packet, 503).header(HeaderName::RetryAfter, 10);
+            return self.reply_stateless(packet, reply);
+        }
+        self.pending_bytes += bytes;
+        self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: pending.claim.user().to_owned() }));
+        self.pending.insert(ticket, pending);
     }
 
     /// The same for a request, its retransmissions and its CANCEL (RFC 3261 section 9.1).

@@ -35,12 +35,12 @@ impl Builder {
         builder.copy_vias(request, source);
         if (101..300).contains(&status) {
             for value in request.fields(HeaderName::RecordRoute) {
-                builder = builder.header(HeaderName::RecordRoute, value);
+                Clean(&mut builder.fields).copy("Record-Route", value);
             }
         }
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
             let Some(value) = request.header(name) else { continue };
-            builder = builder.header(name, value);
+            Clean(&mut builder.fields).copy(name.as_str(), value);
             if name == HeaderName::To && request.to_tag().is_none() {
                 builder.tag_at = Some(builder.fields.len() - 2);
             }
@@ -53,21 +53,22 @@ impl Builder {
         let mut text = Clean(&mut self.fields);
         for (nth, value) in request.fields(HeaderName::Via).enumerate() {
             let Some(stamp) = stamp.as_ref().filter(|_| nth == 0) else {
-                text.field("Via", value);
+                text.copy("Via", value);
                 continue;
             };
             let begin = request.offset_of(value);
             let end = stamp.end as usize - begin;
             let rport = stamp.rport_at.map_or(end, |at| at as usize - begin);
-            text.value(format_args!("Via: {}", &value[..rport]));
+            text.text("Via: ");
+            text.text(&value[..rport]);
             if stamp.rport_at.is_some() {
                 text.value(format_args!("={}", source.port()));
             }
-            text.value(&value[rport..end]);
+            text.text(&value[rport..end]);
             if stamp.received {
                 text.value(format_args!(";received={}", source.ip()));
             }
-            text.value(&value[end..]);
+            text.text(&value[end..]);
             text.0.push_str("\r\n");
         }
     }

@@ -206,10 +206,22 @@ impl Clean<'_> {
     }
 
     pub(crate) fn field(&mut self, name: &str, value: impl Display) {
-        self.value(name);
+        self.text(name);
         self.0.push_str(": ");
         self.value(value);
         self.0.push_str("\r\n");
+    }
+
+    /// A field whose value is text already: most of a reply, so it does without the formatting machinery.
+    pub(crate) fn copy(&mut self, name: &str, value: &str) {
+        self.0.push_str(name);
+        self.0.push_str(": ");
+        self.text(value);
+        self.0.push_str("\r\n");
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        let _ = self.write_str(text); // likewise
     }
 }
 
