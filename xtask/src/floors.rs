@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
 /// Every crate and its floor. Arrows point strictly down.
-const FLOORS: [(&str, Floor); 19] = [
+const FLOORS: [(&str, Floor); 21] = [
     ("engine", Floor::Ground),
     ("sip-message", Floor::Wire),
     ("sdp", Floor::Wire),
@@ -15,6 +15,8 @@ const FLOORS: [(&str, Floor); 19] = [
     ("sip-proxy", Floor::Role),
     ("sip-registrar", Floor::Role),
     ("sip-ua", Floor::Role),
+    ("routing", Floor::Role),
+    ("calls", Floor::Joiner),
     ("media", Floor::Joiner),
     ("server", Floor::Whole),
     ("phone", Floor::Whole),

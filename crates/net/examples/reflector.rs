@@ -26,6 +26,7 @@ impl Engine for Reflector {
         self.outputs.push_back((flow, bytes));
     }
     fn handle_send_failed(&mut self, _: Now, _: ClientTransactionId) {}
+    fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, _: Now, _: ConnectionId) {}
     fn handle_answer(&mut self, _: Now, (): ()) {}
     fn handle_timeout(&mut self, now: Now) {

@@ -15,6 +15,8 @@ pub trait Engine {
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes);
     /// What was to be sent for `transaction` cannot be (RFC 3261 section 18.4).
     fn handle_send_failed(&mut self, now: Now, transaction: ClientTransactionId);
+    /// The other end of a connection, of any driver, has shown with a certificate who it is.
+    fn handle_proved(&mut self, now: Now, connection: ConnectionId, names: Vec<String>);
     /// A connection, of any driver, is gone.
     fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId);
     /// The answer to something it asked, or news it never asked for.

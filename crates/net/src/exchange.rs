@@ -38,14 +38,14 @@ struct Resolving<B> {
 
 impl<B: Backend<Server>> Backend<Server> for Resolving<B> {
     fn handle_ask(&mut self, now: Now, ask: Ask, later: &Later<Answer>) -> Option<Answer> {
-        let Ask::Resolve { ticket, transport, host, port } = ask else {
+        let Ask::Resolve { ticket, next_hop } = ask else {
             return self.others.handle_ask(now, ask, later);
         };
-        if let Some(flows) = self.resolver.resolve_address(transport, &host, port) {
+        if let Some(flows) = self.resolver.resolve_address(&next_hop) {
             return Some(Answer::Resolved { ticket, flows });
         }
         let resolver = self.resolver.clone();
-        later.spawn(async move { Answer::Resolved { ticket, flows: resolver.resolve(transport, &host, port).await } });
+        later.spawn(async move { Answer::Resolved { ticket, flows: resolver.resolve(&next_hop).await } });
         None
     }
 }
@@ -59,6 +59,9 @@ impl Engine for Server {
     }
     fn handle_send_failed(&mut self, now: Now, transaction: ClientTransactionId) {
         self.handle_input(now, Input::SendFailed { transaction });
+    }
+    fn handle_proved(&mut self, now: Now, connection: ConnectionId, names: Vec<String>) {
+        self.handle_input(now, Input::Proved { connection, names });
     }
     fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId) {
         self.handle_input(now, Input::ConnectionClosed(connection));

@@ -1,5 +1,5 @@
 use crate::LocalAddress;
-use sip_message::Transport;
+use sip_message::{NextHop, Transport};
 use sip_transaction::Flow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -23,28 +23,27 @@ impl Resolver {
         Resolver { listening: listening.into(), lookups: Arc::new(Semaphore::new(RESOLVES_MAX)) }
     }
 
-    /// The flow to a host written as an address, at once; `None` when it is a name. `host` may carry IPv6's brackets. Without a
-    /// transport UDP is meant, without a port the transport's own.
-    pub fn resolve_address(&self, transport: Option<Transport>, host: &str, port: Option<u16>) -> Option<Vec<Flow>> {
-        let ip: IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-        Some(self.flow(transport, ip, port).into_iter().collect())
+    /// The flow to a host written as an address, at once; `None` when it is a name.
+    pub fn resolve_address(&self, next_hop: &NextHop) -> Option<Vec<Flow>> {
+        let ip: IpAddr = next_hop.host.parse().ok()?;
+        Some(self.flow(next_hop, ip).into_iter().collect())
     }
 
     /// The flows to a host, the system's order of preference kept; none when it is not found or nothing of ours reaches it.
-    pub async fn resolve(&self, transport: Option<Transport>, host: &str, port: Option<u16>) -> Vec<Flow> {
-        if let Some(flows) = self.resolve_address(transport, host, port) {
+    pub async fn resolve(&self, next_hop: &NextHop) -> Vec<Flow> {
+        if let Some(flows) = self.resolve_address(next_hop) {
             return flows;
         }
         let Ok(_permit) = self.lookups.try_acquire() else { return Vec::new() };
-        let Ok(found) = tokio::net::lookup_host((host, 0)).await else { return Vec::new() };
-        let mut flows: Vec<Flow> = found.filter_map(|address| self.flow(transport, address.ip(), port)).collect();
+        let Ok(found) = tokio::net::lookup_host((&*next_hop.host, 0)).await else { return Vec::new() };
+        let mut flows: Vec<Flow> = found.filter_map(|address| self.flow(next_hop, address.ip())).collect();
         flows.dedup();
         flows
     }
 
-    fn flow(&self, transport: Option<Transport>, ip: IpAddr, port: Option<u16>) -> Option<Flow> {
-        let transport = transport.unwrap_or(Transport::Udp);
-        let remote = SocketAddr::new(ip.to_canonical(), port.unwrap_or_else(|| transport.default_port()));
+    fn flow(&self, next_hop: &NextHop, ip: IpAddr) -> Option<Flow> {
+        let transport = next_hop.default_transport();
+        let remote = SocketAddr::new(ip.to_canonical(), next_hop.port.unwrap_or_else(|| transport.default_port()));
         Some(Flow { transport, local: self.local(transport, remote)?, remote, connection: None })
     }
 
@@ -88,6 +87,10 @@ mod tests {
         Resolver::new(&addresses.iter().map(local).collect::<Vec<_>>())
     }
 
+    fn hop(transport: Option<Transport>, host: &str, port: Option<u16>) -> NextHop {
+        NextHop { secure: false, transport, host: host.to_owned(), port }
+    }
+
     fn flow(transport: Transport, local: &str, remote: &str) -> Flow {
         Flow { transport, local: local.parse().unwrap(), remote: remote.parse().unwrap(), connection: None }
     }
@@ -101,33 +104,33 @@ mod tests {
         ]);
         let cases = [
             (None, "127.0.0.5", None, flow(Transport::Udp, "127.0.0.1:5070", "127.0.0.5:5060")),
-            (None, "[::1]", Some(9), flow(Transport::Udp, "[::1]:5071", "[::1]:9")),
+            (None, "::1", Some(9), flow(Transport::Udp, "[::1]:5071", "[::1]:9")),
             (Some(Transport::Tcp), "127.0.0.1", None, flow(Transport::Tcp, "127.0.0.1:5072", "127.0.0.1:5060")),
             (Some(Transport::Tcp), "::1", None, flow(Transport::Tcp, "[::1]:5071", "[::1]:5060")),
             (None, "::ffff:127.0.0.1", None, flow(Transport::Udp, "127.0.0.1:5070", "127.0.0.1:5060")),
         ];
         for (transport, host, port, expected) in cases {
-            assert_eq!(all.resolve_address(transport, host, port), Some(vec![expected]), "{host}");
+            assert_eq!(all.resolve_address(&hop(transport, host, port)), Some(vec![expected]), "{host}");
         }
-        assert_eq!(all.resolve_address(None, "localhost", None), None);
+        assert_eq!(all.resolve_address(&hop(None, "localhost", None)), None);
     }
 
     #[test]
     fn of_several_sockets_the_one_on_the_route_is_used() {
         let two = resolver(&[(Transport::Udp, "192.0.2.77:5060"), (Transport::Udp, "127.0.0.1:5061")]);
         let expected = flow(Transport::Udp, "127.0.0.1:5061", "127.0.0.1:5060");
-        assert_eq!(two.resolve_address(None, "127.0.0.1", None), Some(vec![expected]));
-        assert_eq!(two.resolve_address(None, "::1", None), Some(vec![]));
+        assert_eq!(two.resolve_address(&hop(None, "127.0.0.1", None)), Some(vec![expected]));
+        assert_eq!(two.resolve_address(&hop(None, "::1", None)), Some(vec![]));
     }
 
     #[tokio::test]
     async fn names_are_looked_up_but_not_more_than_allowed_at_once() {
         let ours = resolver(&[(Transport::Udp, "127.0.0.1:5061")]);
         let expected = flow(Transport::Udp, "127.0.0.1:5061", "127.0.0.1:5060");
-        assert_eq!(ours.resolve(None, "localhost", None).await, [expected]);
+        assert_eq!(ours.resolve(&hop(None, "localhost", None)).await, [expected]);
         let permits = ours.lookups.try_acquire_many(RESOLVES_MAX as u32).unwrap();
-        assert_eq!(ours.resolve(None, "localhost", None).await, []);
+        assert_eq!(ours.resolve(&hop(None, "localhost", None)).await, []);
         drop(permits);
-        assert_eq!(ours.resolve(None, "localhost", None).await, [expected]);
+        assert_eq!(ours.resolve(&hop(None, "localhost", None)).await, [expected]);
     }
 }

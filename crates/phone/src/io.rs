@@ -1,6 +1,6 @@
 use crate::{Command, Event};
 use bytes::Bytes;
-use sip_message::Transport;
+use sip_message::NextHop;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::net::{IpAddr, SocketAddr};
 
@@ -78,12 +78,8 @@ pub enum Ask {
     Resolve {
         /// To be handed back.
         ticket: Ticket,
-        /// The only transport allowed, if one is demanded.
-        transport: Option<Transport>,
-        /// A name, or a literal address (an IPv6 one without brackets).
-        host: String,
-        /// The port, when one is named.
-        port: Option<u16>,
+        /// What leads there.
+        next_hop: NextHop,
     },
     /// Open a socket for sound (RTP and RTCP).
     OpenMedia {

@@ -173,13 +173,7 @@ impl Phone {
             }
             match self.agent.poll_output() {
                 Some(sip_ua::Output::Resolve { ticket, next_hop }) => {
-                    let sip_ua::NextHop { transport, host, port } = next_hop;
-                    self.outputs.push_back(Output::Ask(Ask::Resolve {
-                        ticket: Ticket(ticket.0),
-                        transport,
-                        host,
-                        port,
-                    }));
+                    self.outputs.push_back(Output::Ask(Ask::Resolve { ticket: Ticket(ticket.0), next_hop }));
                 }
                 Some(sip_ua::Output::KeepAlive { flow }) => {
                     let bytes = Bytes::from_static(b"\r\n\r\n");

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use sip_auth::Secrets;
-use sip_message::Transport;
+use sip_message::NextHop;
 use sip_registrar::{AddressOfRecord, Snapshot};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow, ServerTransactionId};
 
@@ -18,6 +18,14 @@ pub enum Input {
     SendFailed {
         /// The transaction named with it.
         transaction: ClientTransactionId,
+    },
+    /// The other end of a connection has proved with a certificate that it is these (RFC 5922): domain names, and `sip:` URIs as they
+    /// stand there.
+    Proved {
+        /// The connection.
+        connection: ConnectionId,
+        /// The names.
+        names: Vec<String>,
     },
     /// A connection is gone.
     ConnectionClosed(ConnectionId),
@@ -64,12 +72,8 @@ pub enum Ask {
     Resolve {
         /// Names the question.
         ticket: u64,
-        /// The transport that the URI asks for.
-        transport: Option<Transport>,
-        /// A name or a literal address (without brackets).
-        host: String,
-        /// The port, when written.
-        port: Option<u16>,
+        /// Where to.
+        next_hop: NextHop,
     },
 }
 

@@ -4,10 +4,10 @@ use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use engine::{Now, Rng, Table, TableKey};
 use sip_auth::Authenticator;
-use sip_message::{Host, Message, Method, Scheme, Transport, Uri};
+use sip_message::{Message, Method, NextHop, Scheme, Transport, Uri};
 use sip_proxy::{Hop, Proxy, Target, preprocess};
 use sip_registrar::{AddressOfRecord, Registrar};
-use sip_transaction::{Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
+use sip_transaction::{ConnectionId, Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -26,6 +26,8 @@ pub struct Server {
     pub(crate) pending_bytes: usize,
     /// REGISTERs that the registrar is at work on: its handle for each, and ours.
     registering: Table<u64, ServerTransactionId>,
+    /// Who is at the other end of connections, as far as certificates have shown.
+    pub(crate) proved: Table<ConnectionId, Vec<String>>,
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Admitted>,
     last_ticket: u64,
@@ -59,6 +61,7 @@ impl Server {
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
             registering: Table::with_hasher(TableKey::new(&mut rng)),
+            proved: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             last_ticket: 0,
             outputs: VecDeque::new(),
@@ -71,8 +74,12 @@ impl Server {
         match input {
             Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
             Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
+            Input::Proved { connection, names } => self.handle_proved(connection, names),
             // Its bindings stay: the phone comes back, and its flow says where it was.
-            Input::ConnectionClosed(connection) => self.layer.handle_connection_closed(now, connection),
+            Input::ConnectionClosed(connection) => {
+                self.proved.remove(&connection);
+                self.layer.handle_connection_closed(now, connection);
+            }
             Input::Answer(Answer::Credentials { ticket, secrets }) => {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }
@@ -161,6 +168,11 @@ impl Server {
         }
     }
 
+    /// As many as there are connections, which the shell limits.
+    fn handle_proved(&mut self, connection: ConnectionId, names: Vec<String>) {
+        self.proved.insert(connection, names);
+    }
+
     fn handle_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Request { id, packet } => {
@@ -233,19 +245,13 @@ impl Server {
                     }
                 }
             }
-            sip_proxy::Ask::Resolve { ticket, uri } => match Uri::parse(&uri) {
+            sip_proxy::Ask::Resolve { ticket, uri } => match Uri::parse(&uri).ok().and_then(|uri| NextHop::of(&uri)) {
                 // There is no TLS yet, and with it no way to what asks for it.
-                Ok(uri)
-                    if uri.scheme == Scheme::Sip
-                        && matches!(uri.transport(), None | Some(Transport::Udp | Transport::Tcp)) =>
+                Some(next_hop)
+                    if !next_hop.secure
+                        && matches!(next_hop.transport, None | Some(Transport::Udp | Transport::Tcp)) =>
                 {
-                    let host = match uri.host {
-                        Host::Name(name) => name.to_owned(),
-                        Host::V4(v4) => v4.to_string(),
-                        Host::V6(v6) => v6.to_string(),
-                    };
-                    let ask = Ask::Resolve { ticket, transport: uri.transport(), host, port: uri.port };
-                    self.outputs.push_back(Output::Ask(ask));
+                    self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop }));
                 }
                 _ => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
             },

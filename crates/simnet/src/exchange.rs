@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use engine::{Now, Rng};
 use server::{Algorithm, Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
-use sip_message::{Message, Transport};
+use sip_message::{Message, NextHop};
 use sip_registrar::Location;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::BTreeMap;
@@ -53,15 +53,10 @@ pub(crate) enum Outgoing {
 pub(crate) type Hosts = BTreeMap<String, Vec<SocketAddr>>;
 
 /// The flows from `local` to a host, as DNS and the routing table would tell.
-pub(crate) fn flows_to(
-    hosts: &Hosts,
-    local: SocketAddr,
-    transport: Option<Transport>,
-    host: &str,
-    port: Option<u16>,
-) -> Vec<Flow> {
+pub(crate) fn flows_to(hosts: &Hosts, local: SocketAddr, next_hop: &NextHop) -> Vec<Flow> {
+    let NextHop { host, port, .. } = next_hop;
     assert!(!host.is_empty(), "nobody looks up a host without a name");
-    let transport = transport.unwrap_or(Transport::Udp);
+    let transport = next_hop.default_transport();
     let literal = host.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port.unwrap_or(transport.default_port())));
     let remotes = literal.map_or_else(|_| hosts.get(host).cloned().unwrap_or_default(), |remote| vec![remote]);
     remotes.into_iter().map(|remote| Flow { transport, local, remote, connection: None }).collect()
@@ -138,8 +133,8 @@ impl Exchange {
                 let outcome = self.location.commit(change);
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
-            Ask::Resolve { ticket, transport, host, port } => {
-                Answer::Resolved { ticket, flows: flows_to(hosts, self.at, transport, &host, port) }
+            Ask::Resolve { ticket, next_hop } => {
+                Answer::Resolved { ticket, flows: flows_to(hosts, self.at, &next_hop) }
             }
         };
         self.handle(now, shard, Input::Answer(answer))

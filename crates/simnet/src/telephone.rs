@@ -148,8 +148,8 @@ impl Telephone {
 
     fn answer(&mut self, hosts: &Hosts, ask: Ask) -> Option<Answer> {
         match ask {
-            Ask::Resolve { ticket, transport, host, port } => {
-                Some(Answer::Resolved { ticket, flows: flows_to(hosts, self.at, transport, &host, port) })
+            Ask::Resolve { ticket, next_hop } => {
+                Some(Answer::Resolved { ticket, flows: flows_to(hosts, self.at, &next_hop) })
             }
             Ask::OpenMedia { ticket, local } => {
                 self.opened += 2;

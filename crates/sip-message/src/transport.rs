@@ -45,6 +45,19 @@ impl Transport {
         }
     }
 
+    /// The same with TLS under it (RFC 3261 section 26.2.2); datagrams have none here, and a stream takes their place.
+    pub fn secured(self) -> Transport {
+        match self {
+            Transport::Udp | Transport::Tcp | Transport::Tls => Transport::Tls,
+            Transport::Ws | Transport::Wss => Transport::Wss,
+        }
+    }
+
+    /// Whether it has TLS under it.
+    pub fn is_secure(self) -> bool {
+        self.secured() == self
+    }
+
     /// Whether it delivers by itself, so that nothing is retransmitted over it.
     pub fn reliable(self) -> bool {
         self != Transport::Udp

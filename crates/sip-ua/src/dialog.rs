@@ -1,5 +1,5 @@
-use crate::NextHop;
-use sip_message::{BadValue, Contacts, HeaderName, Message, NameAddr, Uri};
+use crate::next_hop::next_hop;
+use sip_message::{BadValue, Contacts, HeaderName, Message, NameAddr, NextHop, Uri};
 
 /// A peer-to-peer relationship between two user agents (RFC 3261 section 12): what each request inside of it is made from.
 ///
@@ -105,7 +105,7 @@ impl Dialog {
     /// Where a request inside the dialog goes first; `None` when that is no SIP URI.
     pub fn next_hop(&self) -> Option<NextHop> {
         let first = self.routes.first().and_then(|route| NameAddr::parse(route).ok());
-        NextHop::of(first.map_or(self.remote_target.as_str(), |first| first.uri))
+        next_hop(first.map_or(self.remote_target.as_str(), |first| first.uri))
     }
 }
 
@@ -124,6 +124,6 @@ fn as_request_uri(uri: &str) -> String {
 fn contact_of(message: &Message) -> Result<Option<String>, BadValue> {
     let Contacts::List(contacts) = message.contacts()? else { return Err(BadValue("Contact is a star")) };
     let Some(contact) = contacts.first() else { return Ok(None) };
-    NextHop::of(contact.uri).ok_or(BadValue("Contact is no SIP URI"))?;
+    next_hop(contact.uri).ok_or(BadValue("Contact is no SIP URI"))?;
     Ok(Some(contact.uri.to_owned()))
 }

@@ -1,4 +1,5 @@
-use crate::{Body, CallId, NextHop, RegistrationId, RequestId, Ticket};
+use crate::{Body, CallId, RegistrationId, RequestId, Ticket};
+use sip_message::NextHop;
 use sip_message::{HeaderName, Message, NameAddr, unquote};
 use sip_transaction::Flow;
 

@@ -26,7 +26,6 @@ pub use call::{CALLS_MAX, CallId, Dial, FORKED_ANSWERS_MAX, RINGING_S_MAX};
 pub use config::{Body, Config, Identity, Route};
 pub use dialog::Dialog;
 pub use event::{End, Event, Failure, Output, Party};
-pub use next_hop::NextHop;
 pub use options::Plain;
 pub use registration::{Account, RegistrationId};
 pub use request::{RequestId, Ticket};

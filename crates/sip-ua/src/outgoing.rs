@@ -2,10 +2,11 @@
 
 use crate::agent::Timer;
 use crate::config::Route;
+use crate::next_hop::{is_reached_by, next_hop};
 use crate::request::{Purpose, Request, Sent};
-use crate::{CallId, Event, Failure, NextHop, Output, RequestId, Ticket, UserAgent};
+use crate::{CallId, Event, Failure, Output, RequestId, Ticket, UserAgent};
 use engine::Now;
-use sip_message::{Message, Method, Transport};
+use sip_message::{Message, Method, NextHop, Transport};
 use sip_transaction::{ClientTransactionId, Flow, Packet, TransactionLayer, prefers_stream};
 
 /// Where a request goes.
@@ -20,14 +21,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    fn ask(next_hop: Option<NextHop>) -> Way {
-        next_hop.map_or(Way::None, Way::Ask)
+    fn ask(hop: Option<NextHop>) -> Way {
+        hop.map_or(Way::None, Way::Ask)
     }
 
-    /// To `next_hop`, over `flow` when that leads there.
-    pub(crate) fn preferring(flow: &Flow, next_hop: Option<NextHop>) -> Way {
-        match next_hop {
-            Some(next_hop) if next_hop.is_reached_by(flow) => Way::Known(*flow),
+    /// To `hop`, over `flow` when that leads there.
+    pub(crate) fn preferring(flow: &Flow, hop: Option<NextHop>) -> Way {
+        match hop {
+            Some(hop) if is_reached_by(&hop, flow) => Way::Known(*flow),
             other => Way::ask(other),
         }
     }
@@ -38,15 +39,15 @@ impl UserAgent {
     pub(crate) fn way(&self, route: &Route, uri: &str) -> Way {
         match route {
             Route::Uri(transport) => {
-                Way::ask(NextHop::of(uri).map(|hop| NextHop { transport: hop.transport.or(*transport), ..hop }))
+                Way::ask(next_hop(uri).map(|hop| NextHop { transport: hop.transport.or(*transport), ..hop }))
             }
-            Route::Proxy(proxy) => Way::ask(NextHop::of(proxy)),
+            Route::Proxy(proxy) => Way::ask(next_hop(proxy)),
             Route::Registration(id) => match self.registrations.get(id) {
                 Some(registration) => match registration.flow {
                     Some(flow) => Way::Known(flow),
                     None => self.way(&registration.account.route, uri),
                 },
-                None => Way::ask(NextHop::of(uri)),
+                None => Way::ask(next_hop(uri)),
             },
         }
     }

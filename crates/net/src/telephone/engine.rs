@@ -28,6 +28,8 @@ impl Engine for PhoneEngine {
     fn handle_send_failed(&mut self, now: Now, transaction: ClientTransactionId) {
         self.0.handle_input(now, Input::SendFailed { transaction });
     }
+    /// A phone trusts what the handshake has checked; who else the far end is makes no difference to it.
+    fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId) {
         self.0.handle_input(now, Input::ConnectionClosed(connection));
     }
@@ -69,13 +71,13 @@ impl Backend<PhoneEngine> for PhoneBackend {
                 let _ = self.events.try_send(event);
                 None
             }
-            Wish::Answer(Ask::Resolve { ticket, transport, host, port }) => {
-                if let Some(flows) = self.resolver.resolve_address(transport, &host, port) {
+            Wish::Answer(Ask::Resolve { ticket, next_hop }) => {
+                if let Some(flows) = self.resolver.resolve_address(&next_hop) {
                     return Some(Input::Answer(Answer::Resolved { ticket, flows }));
                 }
                 let resolver = self.resolver.clone();
                 later.spawn(async move {
-                    let flows = resolver.resolve(transport, &host, port).await;
+                    let flows = resolver.resolve(&next_hop).await;
                     Input::Answer(Answer::Resolved { ticket, flows })
                 });
                 None

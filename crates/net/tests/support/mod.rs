@@ -55,6 +55,7 @@ impl Engine for Puppet {
     fn handle_send_failed(&mut self, _: Now, transaction: ClientTransactionId) {
         self.saw(Saw::SendFailed(transaction));
     }
+    fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, _: Now, connection: ConnectionId) {
         self.saw(Saw::Closed(connection));
     }
@@ -166,6 +167,7 @@ impl Engine for Never {
     type Answer = ();
     fn handle_packet(&mut self, _: Now, _: Flow, _: Bytes) {}
     fn handle_send_failed(&mut self, _: Now, _: ClientTransactionId) {}
+    fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, _: Now, _: ConnectionId) {}
     fn handle_answer(&mut self, _: Now, (): ()) {}
     fn handle_timeout(&mut self, _: Now) {}

@@ -262,9 +262,9 @@ impl World {
                 self.sound.push((at, name, to, bytes.clone()));
                 self.carry(Parcel::Sound(from, to, bytes));
             }
-            Output::Ask(Ask::Resolve { ticket, transport, host, port }) => {
-                let remote = host.parse().ok().map(|ip| SocketAddr::new(ip, port.unwrap_or(5060)));
-                let transport = transport.unwrap_or(Transport::Udp);
+            Output::Ask(Ask::Resolve { ticket, next_hop }) => {
+                let remote = next_hop.host.parse().ok().map(|ip| SocketAddr::new(ip, next_hop.port.unwrap_or(5060)));
+                let transport = next_hop.default_transport();
                 let flows = remote
                     .map(|remote| Flow { transport, local: node.at, remote, connection: None })
                     .into_iter()
