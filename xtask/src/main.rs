@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod conformance;
 mod floors;
 mod fuzz;
 mod interop;
@@ -23,7 +24,7 @@ cargo xtask COMMAND
   interop [NAME..]      calls with real peers (baresip, sipp, sipsak); --list; --against kamailio checks the scenarios themselves
   bench [--quick]       Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate; writes docs/performance.md
   fuzz [TARGET..]       libFuzzer on the stable toolchain; --seconds 60
-  tidy                  the rules that live in code: floors, file lengths, the map, licences
+  tidy                  the rules that live in code: floors, file lengths, the map, licences, conformance tables
 ";
 
 fn main() -> ExitCode {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, floors};
+use crate::{cargo, conformance, floors};
 
 /// A file that is longer is asking to be two.
 const FILE_LINES_MAX: usize = 500;
@@ -59,6 +59,7 @@ pub(crate) fn check_all() -> Result<()> {
     problems.extend(line_crossers()?);
     problems.extend(map()?);
     problems.extend(licences()?);
+    problems.extend(conformance::problems(&sources()?)?);
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\n")) }
 }
 
@@ -193,6 +194,11 @@ mod tests {
     #[test]
     fn nothing_below_the_purity_line_switches_it_off() {
         expect_none(line_crossers());
+    }
+
+    #[test]
+    fn conformance_tables_name_tests_that_exist() {
+        expect_none(conformance::problems(&sources().unwrap()));
     }
 
     #[test]
