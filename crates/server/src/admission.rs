@@ -39,7 +39,7 @@ impl Server {
     /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
     pub(crate) fn admit(&mut self, now: Now, packet: Packet) {
         let request = &packet.message;
-        if let Err(refused) = validate(request) {
+        if let Err(refused) = validate(request, false) {
             let unsupported = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420);
             let mut reply = self.reply(&packet, refused.status());
             if let Some(reason) = refused.reason() {
@@ -51,7 +51,7 @@ impl Server {
             return self.reply_stateless(&packet, reply);
         }
         let local = packet.flow.local;
-        let preprocessed = preprocess(request, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
+        let preprocessed = preprocess(&packet, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
         // Where Route fields lead away, it is not for us to look at what is asked for.
         let purpose = if preprocessed.leads_on() { Purpose::Elsewhere } else { self.purpose(request, local) };
         if let Purpose::Exchange = purpose {

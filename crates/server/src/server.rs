@@ -4,8 +4,8 @@ use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use engine::{Now, Rng, Table, TableKey};
 use sip_auth::Authenticator;
-use sip_message::{Message, Method, NextHop, Scheme, Transport, Uri};
-use sip_proxy::{Hop, Proxy, Target, preprocess};
+use sip_message::{HeaderName, Message, Method, NextHop, Scheme, Transport, Uri};
+use sip_proxy::{Hop, MAX_BREADTH, Proxy, Target, TargetSet, preprocess};
 use sip_registrar::{AddressOfRecord, Registrar};
 use sip_transaction::{ConnectionId, Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ impl Server {
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
         let (realm, record_route) = (config.realm.clone(), config.record_route);
-        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route };
+        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: MAX_BREADTH };
         Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
@@ -84,7 +84,12 @@ impl Server {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }
             Input::Answer(Answer::Bindings { id, snapshot }) => {
-                self.proxy.handle_targets(now, &mut self.layer, id, targets(&snapshot));
+                self.proxy.handle_targets(
+                    now,
+                    &mut self.layer,
+                    id,
+                    TargetSet { targets: targets(&snapshot), ..TargetSet::default() },
+                );
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, mut flows }) => {
@@ -183,8 +188,7 @@ impl Server {
             Event::Ack { packet } => {
                 let local = packet.flow.local;
                 let domains = &self.config.domains;
-                let preprocessed =
-                    preprocess(&packet.message, &self.config.keys.route, |uri| domains.contains(uri, local));
+                let preprocessed = preprocess(&packet, &self.config.keys.route, |uri| domains.contains(uri, local));
                 self.proxy.handle_ack(&mut self.layer, &packet, &preprocessed);
             }
             Event::Cancel { id, cancels, packet } => {
@@ -192,7 +196,7 @@ impl Server {
                 let reply = self.reply(&packet, status).finish();
                 self.layer.respond(now, id, status, reply);
                 if let Some(invite) = cancels {
-                    self.proxy.handle_cancel(now, &mut self.layer, invite);
+                    self.proxy.handle_cancel(now, &mut self.layer, invite, packet.message.header(HeaderName::Reason));
                 }
             }
             Event::Response { id, packet } => self.proxy.handle_response(now, &mut self.layer, id, packet),
@@ -240,8 +244,13 @@ impl Server {
                 match self.purpose(&packet.message, packet.flow.local) {
                     Purpose::User(aor) => self.outputs.push_back(Output::Ask(Ask::Bindings { id, aor })),
                     _ => {
-                        let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-                        self.proxy.handle_targets(now, &mut self.layer, id, vec![elsewhere]);
+                        let targets = vec![Target::new(None, Hop::Resolve)];
+                        self.proxy.handle_targets(
+                            now,
+                            &mut self.layer,
+                            id,
+                            TargetSet { targets, ..TargetSet::default() },
+                        );
                     }
                 }
             }

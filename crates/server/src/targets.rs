@@ -8,9 +8,8 @@ pub(crate) fn targets(snapshot: &Snapshot) -> Vec<Target> {
     let current = snapshot.bindings.iter(); // those that have ended are not in it
     current
         .map(|binding| Target {
-            uri: Some(binding.contact().to_owned()),
-            hop: Hop::Flow(binding.flow()),
             q: binding.q(),
+            ..Target::new(Some(binding.contact().to_owned()), Hop::Flow(binding.flow()))
         })
         .collect()
 }

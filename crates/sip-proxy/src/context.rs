@@ -1,31 +1,9 @@
+use crate::Target;
 use crate::best_response::BestResponse;
 use crate::preprocess::Preprocessed;
 use sip_transaction::{ClientTransactionId, Flow, ServerTransactionId, TransactionLayer};
 use smallvec::SmallVec;
 use std::time::Instant;
-
-/// Targets that one request may be forked to; further ones are left out (RFC 5393 is why there is a bound).
-pub const TARGETS_MAX: usize = 20;
-
-/// One place that a request may be sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The Request-URI that the request gets; `None` leaves it as it is.
-    pub uri: Option<String>,
-    /// How to get there.
-    pub hop: Hop,
-    /// Its preference in thousandths: equal ones are tried at once, lower ones when all higher ones have failed.
-    pub q: u16,
-}
-
-/// The next hop to a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hop {
-    /// This very flow: the one that a binding was registered over.
-    Flow(Flow),
-    /// Where the target's URI leads, by RFC 3263.
-    Resolve,
-}
 
 /// The response context of RFC 3261 section 16.7: one forwarded request and the state of its branches.
 #[derive(Debug)]

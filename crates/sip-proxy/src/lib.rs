@@ -9,13 +9,17 @@ mod proxy;
 
 mod best_response;
 mod context;
+mod flow_token;
 mod forward;
 mod preprocess;
 mod route_token;
+mod stateless;
+mod target;
 mod validate;
 
-pub use context::{Hop, TARGETS_MAX, Target};
+pub use flow_token::FlowToken;
 pub use preprocess::{Preprocessed, preprocess};
-pub use proxy::{Ask, CONTEXTS_MAX, Config, Proxy};
+pub use proxy::{Ask, CONTEXTS_MAX, Config, MAX_BREADTH, Proxy};
 pub use route_token::{Dialog, RouteToken};
+pub use target::{Edits, HeaderEdit, Hop, TARGETS_MAX, Target, TargetSet};
 pub use validate::{Refused, validate};

@@ -1,7 +1,7 @@
-use crate::{Dialog, RouteToken};
+use crate::{Dialog, FlowToken, RouteToken};
 use engine::Mac;
-use sip_message::{HeaderName, Message, NameAddr, Uri};
-use sip_transaction::Flow;
+use sip_message::{HeaderName, NameAddr, Uri};
+use sip_transaction::{Flow, Packet};
 
 /// What the Route fields of a request say (RFC 3261 section 16.4), with our own values taken off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,9 @@ pub struct Preprocessed {
     pub restored_uri: Option<String>,
     /// The flow that our Record-Route promised to this dialog, when a token of ours came back.
     pub onward: Option<Flow>,
+    /// The flow that a [`FlowToken`] of ours names: the request goes over it to the phone at its other end (RFC 5626 section 5.3). It is
+    /// nobody's proof that they may send it.
+    pub edge_flow: Option<Flow>,
     /// The URI of the first Route value that is not ours: where the request must go next.
     pub next_route: Option<String>,
     /// Whether its sender has proved who they are; that is the parent's to say, who knows users.
@@ -21,7 +24,7 @@ pub struct Preprocessed {
 impl Preprocessed {
     /// Whether the Route fields lead away from here, whatever the Request-URI is.
     pub fn leads_on(&self) -> bool {
-        self.onward.is_some() || self.next_route.is_some()
+        self.onward.is_some() || self.edge_flow.is_some() || self.next_route.is_some()
     }
 
     /// Whether a token shows that the request belongs to a dialog that we let through before.
@@ -30,9 +33,17 @@ impl Preprocessed {
     }
 }
 
-/// Reads the Route fields of `request`. `is_ours` says whether a URI without a token names this proxy (its host and port).
-pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool) -> Preprocessed {
-    let mut found = Preprocessed { own_routes: 0, restored_uri: None, onward: None, next_route: None, proved: false };
+/// Reads the Route fields of the request `packet`. `is_ours` says whether a URI without a token names this proxy (its host and port).
+pub fn preprocess(packet: &Packet, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool) -> Preprocessed {
+    let request = &packet.message;
+    let mut found = Preprocessed {
+        own_routes: 0,
+        restored_uri: None,
+        onward: None,
+        edge_flow: None,
+        next_route: None,
+        proved: false,
+    };
     let routes = request.values(HeaderName::Route).count();
     if routes == 0 {
         return found;
@@ -64,7 +75,11 @@ pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bo
         let uri = address.as_ref().and_then(|address| address.uri_parsed().ok());
         match (uri.as_ref().and_then(onward_of), uri, address) {
             (Some(onward), ..) => found.onward = Some(onward),
-            (None, Some(uri), _) if is_ours(&uri) => {}
+            (None, Some(uri), _) if is_ours(&uri) => {
+                // What came over the very flow is on its way out (RFC 5626 section 5.3.1).
+                let edge = uri.user.and_then(|user| FlowToken::read(mac, user)).map(|token| token.0);
+                found.edge_flow = edge.filter(|flow| *flow != packet.flow).or(found.edge_flow);
+            }
             (None, _, address) => {
                 found.next_route = Some(address.map_or(value, |address| address.uri).to_owned());
                 break;
@@ -79,7 +94,7 @@ pub fn preprocess(request: &Message, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bo
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use sip_message::{Host, Transport};
+    use sip_message::{Host, Message, Transport};
 
     fn request(uri: &str, routes: &[&str]) -> Message {
         let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
@@ -104,7 +119,8 @@ mod tests {
         let own = format!("<sip:{token}@10.0.0.1:5060;lr>");
         let ours = |uri: &Uri<'_>| uri.host == Host::V4([10, 0, 0, 1].into()) && uri.port == Some(5060);
         let look = |uri: &str, routes: &[&str]| {
-            let found = preprocess(&request(uri, routes), &mac, ours);
+            let packet = Packet { flow: flow(1), message: request(uri, routes) };
+            let found = preprocess(&packet, &mac, ours);
             (found.own_routes, found.onward.map(|flow| flow.remote.port()), found.next_route, found.restored_uri)
         };
         let text = |text: &str| Some(text.to_owned());

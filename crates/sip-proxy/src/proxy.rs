@@ -1,7 +1,8 @@
 use crate::best_response::Candidate;
-use crate::context::{Branch, Context, Hop, TARGETS_MAX, Target};
+use crate::context::{Branch, Context};
 use crate::forward::{forwarded_request, forwarded_response};
 use crate::preprocess::Preprocessed;
+use crate::{Hop, TARGETS_MAX, Target, TargetSet};
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use sip_message::{MESSAGE_BYTES_MAX, Method, Transport};
 use sip_transaction::{ClientTransactionId, Flow, Packet, ServerTransactionId, TransactionLayer, prefers_stream};
@@ -33,7 +34,12 @@ pub struct Config {
     pub record_route: bool,
     /// The key that signs our Record-Route; the same in all shards.
     pub mac: Mac,
+    /// Branches that may be on their way at once, here and further on, for a request that does not say (Max-Breadth, RFC 5393 section 5.3).
+    pub max_breadth: u16,
 }
+
+/// What Max-Breadth should be unless there is a reason (RFC 5393 section 5.3.3).
+pub const MAX_BREADTH: u16 = 60;
 
 /// A fact that the proxy needs from its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +49,8 @@ pub enum Ask {
         /// Its transaction.
         id: ServerTransactionId,
     },
-    /// The flows to the next hop of a URI, best first (RFC 3263); answer with [`Proxy::handle_resolved`].
+    /// The flows to the next hop of a URI, best first (RFC 3263); answer with [`Proxy::handle_resolved`], or, when the URI is one of ours,
+    /// with [`Proxy::handle_expanded`].
     Resolve {
         /// To be handed back with the answer.
         ticket: u64,
@@ -106,6 +113,10 @@ impl Proxy {
         self.looks.next()
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Requests that have a context.
     pub fn len(&self) -> usize {
         self.contexts.len()
@@ -136,7 +147,7 @@ impl Proxy {
             let reply = layer.reply(packet, 483).finish();
             return layer.refuse(now, id, 483, reply);
         }
-        let (onward, next_route) = (preprocessed.onward, preprocessed.next_route.clone());
+        let (onward, next_route) = (preprocessed.onward.or(preprocessed.edge_flow), preprocessed.next_route.clone());
         self.contexts.insert(id, Box::new(Context::new(invite, preprocessed)));
         self.looks.set(now.mono, LOOK_EVERY, id);
         match (onward, next_route) {
@@ -159,14 +170,9 @@ impl Proxy {
     }
 
     /// The answer to [`Ask::Targets`]: where the request goes; to nowhere means 480.
-    pub fn handle_targets(
-        &mut self,
-        now: Now,
-        layer: &mut TransactionLayer,
-        id: ServerTransactionId,
-        mut targets: Vec<Target>,
-    ) {
+    pub fn handle_targets(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, set: TargetSet) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
+        let mut targets = set.targets;
         targets.truncate(TARGETS_MAX);
         targets.sort_by_key(|target| target.q); // stable: the order among equals stays
         context.waiting = targets;
@@ -185,6 +191,17 @@ impl Proxy {
             let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
             self.start_branch(now, layer, id, uri, stream_first(flows, length), UNREACHABLE);
         }
+        self.proceed(now, layer, id);
+    }
+
+    /// The other answer to [`Ask::Resolve`]: the URI is one of ours, and these targets stand in its place, in the order of their q.
+    pub fn handle_expanded(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, targets: Vec<Target>) {
+        let Some(Waiting { id, .. }) = self.resolving.remove(&ticket) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        context.resolving -= 1;
+        context.waiting.extend(targets);
+        context.waiting.truncate(TARGETS_MAX);
+        context.waiting.sort_by_key(|target| target.q);
         self.proceed(now, layer, id);
     }
 
@@ -264,8 +281,15 @@ impl Proxy {
     }
 
     /// The caller gives up: every branch that still rings is cancelled (RFC 3261 section 16.10). The CANCEL itself is the
-    /// parent's to answer.
-    pub fn handle_cancel(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId) {
+    /// parent's to answer; its Reason, if it has one, is told to those that rang (RFC 3326).
+    pub fn handle_cancel(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        reason: Option<&str>,
+    ) {
+        let _ = reason;
         let Some(context) = self.contexts.get_mut(&id) else { return };
         context.settled = true;
         context.best.add(Candidate { status: 487, message: None });
@@ -286,7 +310,7 @@ impl Proxy {
             let late: Vec<ClientTransactionId> = late.map(|branch| branch.id).collect();
             for client in late {
                 // Section 16.8: what has rung is cancelled; its 487, or the silence after it, then ends the branch.
-                layer.cancel_client(now, client);
+                layer.cancel_client(now, client, None);
             }
         }
     }
@@ -298,7 +322,7 @@ impl Proxy {
             if context.settled {
                 context.waiting.clear();
                 for branch in &context.branches {
-                    layer.cancel_client(now, branch.id);
+                    layer.cancel_client(now, branch.id, None);
                 }
             }
             if context.is_orphan(layer, id) {

@@ -69,30 +69,12 @@ impl RouteToken {
         put_flow(&mut bytes, &self.callee);
         let signature = sign(mac, dialog.call_id, dialog.from, dialog.to, &bytes);
         bytes.extend_from_slice(&signature);
-        let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
-        for chunk in bytes.chunks(3) {
-            let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-            (0..=chunk.len()).for_each(|n| text.push(ALPHABET[(word >> (18 - 6 * n)) as usize & 63] as char));
-        }
-        text
+        write_text(&bytes)
     }
 
     /// The token that `text` is, `None` when it is none of ours, or one for another dialog.
     pub fn read(mac: &Mac, dialog: &Dialog<'_>, text: &str) -> Option<RouteToken> {
-        /// Two IPv6 flows with connections, and some room.
-        const TEXT_MAX: usize = 160;
-        if text.len() > TEXT_MAX {
-            return None;
-        }
-        let mut bytes = Vec::with_capacity(text.len());
-        for chunk in text.as_bytes().chunks(4) {
-            let mut word = 0u32;
-            for letter in chunk {
-                word = word << 6 | u32::from(value_of(*letter)?);
-            }
-            word <<= 6 * (4 - chunk.len());
-            bytes.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
-        }
+        let bytes = read_text(text)?;
         let (payload, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNATURE_BYTES)?)?;
         let mut rest = payload;
         let from_tag = u32::from_be_bytes(take::<4>(&mut rest)?);
@@ -103,6 +85,35 @@ impl RouteToken {
         }
         Some(RouteToken { caller: take_flow(&mut rest)?, callee: take_flow(&mut rest)?, from_tag })
     }
+}
+
+/// Bytes as text that is fit to be the user part of a URI.
+pub(crate) fn write_text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        (0..=chunk.len()).for_each(|n| text.push(ALPHABET[(word >> (18 - 6 * n)) as usize & 63] as char));
+    }
+    text
+}
+
+/// The bytes that are written as `text`.
+pub(crate) fn read_text(text: &str) -> Option<Vec<u8>> {
+    /// Two IPv6 flows with connections, and some room.
+    const TEXT_MAX: usize = 160;
+    if text.len() > TEXT_MAX {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for chunk in text.as_bytes().chunks(4) {
+        let mut word = 0u32;
+        for letter in chunk {
+            word = word << 6 | u32::from(value_of(*letter)?);
+        }
+        word <<= 6 * (4 - chunk.len());
+        bytes.extend_from_slice(&word.to_be_bytes()[1..chunk.len()]);
+    }
+    Some(bytes)
 }
 
 fn value_of(letter: u8) -> Option<u8> {
@@ -139,7 +150,7 @@ fn tag_hash(mac: &Mac, from_tag: &str) -> u32 {
     mac.of(&[b"from", from_tag.as_bytes()]) as u32
 }
 
-fn put_flow(bytes: &mut Vec<u8>, flow: &Flow) {
+pub(crate) fn put_flow(bytes: &mut Vec<u8>, flow: &Flow) {
     let v6 = flow.local.is_ipv6() || flow.remote.is_ipv6();
     bytes.push(flow.transport as u8 | u8::from(v6) << 4 | u8::from(flow.connection.is_some()) << 5);
     for address in [flow.local, flow.remote] {
@@ -155,7 +166,7 @@ fn put_flow(bytes: &mut Vec<u8>, flow: &Flow) {
     }
 }
 
-fn take_flow(bytes: &mut &[u8]) -> Option<Flow> {
+pub(crate) fn take_flow(bytes: &mut &[u8]) -> Option<Flow> {
     let kind = take::<1>(bytes)?[0];
     let transport =
         *[Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss].get(usize::from(kind & 15))?;

@@ -36,8 +36,8 @@ impl Refused {
 /// Checks what RFC 3261 section 16.3 has a proxy check before it forwards a request.
 ///
 /// Proxy-Authorization (item 6) and domains are the parent's, who knows users; loops are found by the hop count until they are
-/// found sooner.
-pub fn validate(request: &Message) -> Result<(), Refused> {
+/// found sooner. `tls` says whether there is a transport with TLS here, without which a `sips` URI is one of a scheme that we do not know.
+pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
     let from = request.from().map_err(Refused::Malformed)?;
     request.to().map_err(Refused::Malformed)?;
     from.uri_parsed().map_err(Refused::Malformed)?;
@@ -49,9 +49,11 @@ pub fn validate(request: &Message) -> Result<(), Refused> {
         return Err(Refused::Malformed(BadValue("Call-ID is empty")));
     }
     let uri = request.request_uri_parsed().map_err(Refused::Malformed)?;
-    // `sips` promises TLS on every hop (RFC 3261 section 26.2.2). As long as we have none, the answer is that we do not know it.
-    if !matches!(uri.scheme, Scheme::Sip | Scheme::Tel) {
-        return Err(Refused::UnknownScheme);
+    match uri.scheme {
+        Scheme::Sip | Scheme::Tel => {}
+        // It promises TLS on every hop (RFC 3261 section 26.2.2).
+        Scheme::Sips if tls => {}
+        Scheme::Sips | Scheme::Other(_) => return Err(Refused::UnknownScheme),
     }
     let hops = request.max_forwards().map_err(Refused::Malformed)?;
     if hops == Some(0) && request.method() != Method::Options && request.method() != Method::Register {

@@ -7,7 +7,7 @@ use crate::timer::Timer;
 use crate::{ConnectionId, Event, Flow, Packet, derived, invite_client, non_invite_client};
 use bytes::Bytes;
 use sip_message::{Message, Method};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// What a client machine does on the way to its next state.
@@ -69,11 +69,13 @@ pub(crate) struct Clients {
     records: Store<ClientTransactionId, Record>,
     /// Those that wait on a connection.
     by_connection: BTreeSet<(ConnectionId, ClientTransactionId)>,
+    /// Why INVITEs are given up whose CANCEL waits for a provisional response; gone with the transaction.
+    reasons: BTreeMap<ClientTransactionId, Box<str>>,
 }
 
 impl Clients {
     pub(crate) fn new() -> Clients {
-        Clients { records: Store::new(), by_connection: BTreeSet::new() }
+        Clients { records: Store::new(), by_connection: BTreeSet::new(), reasons: BTreeMap::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -148,10 +150,14 @@ impl Clients {
         }
     }
 
-    pub(crate) fn cancel(&mut self, shared: &mut Shared, now: Instant, id: ClientTransactionId) {
-        if let Some(handle) = self.records.find(id) {
-            self.handle(shared, now, handle, Input::Cancel);
+    pub(crate) fn cancel(&mut self, shared: &mut Shared, now: Instant, id: ClientTransactionId, reason: Option<&str>) {
+        let Some(handle) = self.records.find(id) else { return };
+        let open =
+            |state| matches!(state, State::Invite(invite_client::State::Calling | invite_client::State::Proceeding));
+        if let (Some(reason), true) = (reason, self.records.get(handle).is_some_and(|(_, record)| open(record.state))) {
+            self.reasons.insert(id, reason.into());
         }
+        self.handle(shared, now, handle, Input::Cancel);
     }
 
     fn handle(&mut self, shared: &mut Shared, now: Instant, handle: Handle, input: Input) {
@@ -183,6 +189,7 @@ impl Clients {
                 if let Some(connection) = record.flow.connection {
                     self.by_connection.remove(&(connection, id));
                 }
+                self.reasons.remove(&id);
             }
             self.records.remove(handle);
         }
@@ -215,7 +222,8 @@ impl Clients {
                 }
                 Action::SendCancel => {
                     let flow = record.flow;
-                    if let Some(bytes) = derived::cancel(&record.held) {
+                    let reason = self.reasons.remove(&id);
+                    if let Some(bytes) = derived::cancel(&record.held, reason.as_deref()) {
                         self.start(shared, now, id.of_cancel(), flow, Method::Cancel, bytes);
                     }
                 }

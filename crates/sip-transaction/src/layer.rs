@@ -240,8 +240,9 @@ impl TransactionLayer {
 
     /// Sends a CANCEL for an INVITE, at once or when its first provisional response comes, unless its final response is
     /// there (RFC 3261 section 9.1). What comes of it is the INVITE's final response, or [`Event::Timeout`] 64*T1 later.
-    pub fn cancel_client(&mut self, now: Now, id: ClientTransactionId) {
-        self.clients.cancel(&mut self.shared, now.mono, id);
+    /// `reason` is the value of the CANCEL's Reason field (RFC 3326); that of the first call counts.
+    pub fn cancel_client(&mut self, now: Now, id: ClientTransactionId, reason: Option<&str>) {
+        self.clients.cancel(&mut self.shared, now.mono, id, reason);
     }
 
     /// What a client transaction sent could not be sent (RFC 3261 section 17.1.4).

@@ -127,7 +127,7 @@ impl World {
             }
             Happening::Cancel(id) => {
                 self.outcomes.get_mut(&id).expect("ours").1.cancelled = true;
-                self.layers[0].cancel_client(now, id);
+                self.layers[0].cancel_client(now, id, None);
             }
             Happening::Answer(id, status) => {
                 let Some(request) = self.layers[1].request_of(id) else { return };

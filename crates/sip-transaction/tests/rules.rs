@@ -61,7 +61,7 @@ fn the_ack_to_a_refusal_and_the_cancel_follow_the_invite() {
         layer.handle_packet(now, packet(parse(bytes)));
     };
 
-    layer.cancel_client(now, branch.id());
+    layer.cancel_client(now, branch.id(), None);
     answered(&mut layer, 180);
     layer.poll_output();
     let cancel = sent(layer.poll_output());
@@ -421,6 +421,6 @@ fn an_invite_that_is_no_sip_is_not_acknowledged() {
         layer.handle_packet(now, packet(parse(bytes)));
         drain(layer).iter().filter(|output| matches!(output, Output::Send { .. })).count()
     };
-    layer.cancel_client(now, branch.id());
+    layer.cancel_client(now, branch.id(), None);
     assert_eq!([180, 486, 486].map(|status| answered(&mut layer, status)), [0, 0, 0]);
 }

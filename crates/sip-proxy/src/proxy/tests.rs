@@ -17,8 +17,11 @@ impl Bench {
         let mut rng = Rng::from_u64(1);
         let mac = Mac::from_key([1; 16]);
         let layer = TransactionLayer::new(sip_transaction::Config::new(0, mac), rng.split());
-        let proxy =
-            Proxy::with_max(Config { realm: String::new(), record_route: true, mac }, rng.split(), contexts_max);
+        let proxy = Proxy::with_max(
+            Config { realm: String::new(), record_route: true, mac, max_breadth: MAX_BREADTH },
+            rng.split(),
+            contexts_max,
+        );
         Bench { now: Now::read_clocks(), layer, proxy, requests: 0 }
     }
 
@@ -37,15 +40,15 @@ impl Bench {
         let message = Message::parse(Bytes::from(text)).expect("well-formed");
         self.layer.handle_packet(self.now, Packet { flow: flow(9), message });
         let Some(Output::Event(Event::Request { id, packet })) = self.layer.poll_output() else { panic!("no request") };
-        let preprocessed = crate::preprocess(&packet.message, &self.proxy.config.mac, |_| false);
+        let preprocessed = crate::preprocess(&packet, &self.proxy.config.mac, |_| false);
         self.proxy.handle_request(self.now, &mut self.layer, id, preprocessed);
         id
     }
 
     fn targets(&mut self, id: ServerTransactionId, count: u16) {
         assert_eq!(self.proxy.poll_output(), Some(Ask::Targets { id }));
-        let target = |n| Target { uri: None, hop: Hop::Flow(flow(n)), q: 1000 };
-        self.proxy.handle_targets(self.now, &mut self.layer, id, (0..count).map(target).collect());
+        let target = |n| Target::new(None, Hop::Flow(flow(n)));
+        self.proxy.handle_targets(self.now, &mut self.layer, id, set((0..count).map(target).collect()));
     }
 
     /// What was sent: requests by their transaction, responses by their status.
@@ -91,6 +94,10 @@ impl Bench {
         assert!(proxy.forwarded.is_empty() && proxy.resolving.is_empty() && proxy.looks.is_empty(), "{proxy:?}");
         assert_eq!((proxy.poll_timeout(), proxy.asks.len()), (None, 0));
     }
+}
+
+fn set(targets: Vec<Target>) -> TargetSet {
+    TargetSet { targets, ..TargetSet::default() }
 }
 
 fn flow(n: u16) -> Flow {
@@ -149,15 +156,15 @@ fn nothing_is_left_over_however_a_request_ends() {
 fn answers_that_come_too_late_or_twice_change_nothing() {
     let mut bench = Bench::new(10);
     let id = bench.request("INVITE", "sip:b@b");
-    bench.proxy.handle_cancel(bench.now, &mut bench.layer, id);
+    bench.proxy.handle_cancel(bench.now, &mut bench.layer, id, None);
     assert_eq!(bench.sent().1, [487]);
     bench.targets(id, 2);
     assert_eq!(bench.sent(), (vec![], vec![]), "nobody is called any more");
 
     let id = bench.request("MESSAGE", "sip:b@b");
     assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
-    let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![target]);
+    let target = Target::new(None, Hop::Resolve);
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![target]));
     let Some(Ask::Resolve { ticket, uri }) = bench.proxy.poll_output() else { panic!("where to?") };
     assert_eq!(uri, "sip:b@b");
     for _ in 0..2 {
@@ -178,12 +185,12 @@ fn answers_that_come_too_late_for_anybody_leave_nothing_behind() {
         let mut bench = Bench::new(10);
         let id = bench.request("MESSAGE", "sip:b@b");
         assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
-        let elsewhere = Target { uri: None, hop: Hop::Resolve, q: 1000 };
+        let elsewhere = Target::new(None, Hop::Resolve);
         if !late {
             bench.run_out();
             assert!(bench.proxy.is_empty(), "nobody answers");
         }
-        bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![elsewhere]);
+        bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![elsewhere]));
         if late {
             let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };
             for _ in 0..40 {
@@ -204,8 +211,8 @@ fn silent_targets_one_after_another_do_not_outlive_the_request() {
     let mut bench = Bench::new(10);
     let id = bench.request("MESSAGE", "sip:b@b");
     assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
-    let targets = (1..4).map(|n| Target { uri: None, hop: Hop::Flow(flow(n)), q: n }).collect();
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, targets);
+    let targets = (1..4).map(|n| Target { q: n, ..Target::new(None, Hop::Flow(flow(n))) }).collect();
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(targets));
     bench.run_out();
     bench.assert_empty();
 }
@@ -236,8 +243,8 @@ fn a_flow_that_failed_is_forgotten() {
     let mut bench = Bench::new(10);
     bench.request("INVITE", "sip:b@b");
     let Some(Ask::Targets { id }) = bench.proxy.poll_output() else { panic!("where to?") };
-    let target = Target { uri: None, hop: Hop::Resolve, q: 1000 };
-    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, vec![target]);
+    let target = Target::new(None, Hop::Resolve);
+    bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![target]));
     let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };
     bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1), flow(2)]);
     let Some(Output::Send { transaction: Some(first), .. }) = bench.layer.poll_output() else { panic!("sent") };

@@ -128,7 +128,7 @@ impl World {
                 let bytes = Builder::reply(request, status, self.flow.remote).to_tag("b").finish();
                 self.layer.respond(now, *id, status, bytes);
             }
-            ("tu", Err(_)) if name == "cancel" => self.layer.cancel_client(now, self.client.expect("a request")),
+            ("tu", Err(_)) if name == "cancel" => self.layer.cancel_client(now, self.client.expect("a request"), None),
             ("tu", Err(_)) if name == "fails" => self.layer.handle_send_failed(now, self.client.expect("a request")),
             ("tu", Err(_)) => {
                 let branch = self.layer.mint_branch();

@@ -9,7 +9,7 @@ impl UserAgent {
     /// it a timeout when the INVITE gets no final response after all.
     pub(crate) fn cancel(&mut self, now: Now, layer: &mut TransactionLayer, request: u64) {
         if let Some(sent) = self.requests.get(&request).and_then(|request| request.sent) {
-            layer.cancel_client(now, sent.transaction);
+            layer.cancel_client(now, sent.transaction, None);
         }
     }
 

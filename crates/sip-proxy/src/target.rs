@@ -1,0 +1,71 @@
+use sip_message::HeaderName;
+use sip_transaction::Flow;
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// Targets that one request may be forked to; further ones are left out (RFC 5393 is why there is a bound).
+pub const TARGETS_MAX: usize = 20;
+
+/// One place that a request may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The Request-URI that the request gets; `None` leaves it as it is.
+    pub uri: Option<String>,
+    /// How to get there.
+    pub hop: Hop,
+    /// Its preference in thousandths: equal ones are tried at once, lower ones when all higher ones have failed.
+    pub q: u16,
+    /// Values for Route, comma-separated, that go on top of the copy: the Path of a binding (RFC 3327 section 5.2). With
+    /// [`Hop::Resolve`], the first of them is where the copy goes.
+    pub routes: Option<String>,
+    /// What is changed in the copy that goes there.
+    pub edits: Edits,
+}
+
+impl Target {
+    /// The target `uri` as it is: no routes, no changes, q = 1.
+    pub fn new(uri: Option<String>, hop: Hop) -> Target {
+        Target { uri, hop, q: 1000, routes: None, edits: Edits::new() }
+    }
+}
+
+/// The next hop to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// This very flow: the one that a binding was registered over.
+    Flow(Flow),
+    /// Where the target's URI leads, by RFC 3263.
+    Resolve,
+}
+
+/// Changes to the copy of a request that goes to one target.
+pub type Edits = SmallVec<[HeaderEdit; 1]>;
+
+/// One change. The fields that forwarding itself writes (Via, Route, Record-Route, Max-Forwards, Max-Breadth) are not to be
+/// changed like this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// No field of this name goes on.
+    Remove(HeaderName),
+    /// One field of this name goes on, with this value.
+    Set(HeaderName, String),
+    /// A field goes on top of those of its name.
+    Prepend(HeaderName, String),
+    /// A field goes below all others.
+    Append(HeaderName, String),
+}
+
+/// Where a request may go, and what is to be done when nobody is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetSet {
+    /// The targets of RFC 3261 section 16.5; none at all means 480.
+    pub targets: Vec<Target>,
+    /// Tried when the best answer is 486 or 600.
+    pub on_busy: Vec<Target>,
+    /// Tried when nobody has answered in time, or the best answer is 408 or 480.
+    pub on_no_answer: Vec<Target>,
+    /// How long `targets` may ring, from the first branch on, before `on_no_answer` is tried in their place.
+    pub no_answer_after: Option<Duration>,
+    /// Whether the Contacts of a 3xx become targets (RFC 3261 section 16.5); otherwise it may be the caller's answer.
+    pub recurse: bool,
+}
