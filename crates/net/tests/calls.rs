@@ -127,15 +127,8 @@ fn exchange(ip: &str, drivers: usize) -> Serving {
     let location = Location::new(&mut system_rng());
     let make = move |shard: usize, addresses: &[net::LocalAddress]| {
         let ports = addresses.iter().map(|local| local.address.port()).collect();
-        let config = server::Config {
-            domains: Domains::new([own.to_string()], ports).expect("an address is a domain"),
-            auth_required: true,
-            realm: REALM.to_owned(),
-            algorithms: vec![server::Algorithm::Md5],
-            registrar: sip_registrar::Config::default(),
-            record_route: true,
-            keys,
-        };
+        let domains = Domains::new([own.to_string()], ports).expect("an address is a domain");
+        let config = server::Config { realm: REALM.to_owned(), ..server::Config::new(domains, keys) };
         Server::new(config, shard as u16, Rng::from_u64(shard as u64))
     };
     net::serve(config, keys, make, Memory(Arc::new(Mutex::new(location)))).expect("free ports")

@@ -45,15 +45,7 @@ impl World {
 }
 
 fn main() {
-    let config = Config {
-        domains: Domains::new(["127.0.0.1"], vec![5060]).unwrap(),
-        auth_required: true,
-        realm: "ringback".to_owned(),
-        algorithms: vec![server::Algorithm::Md5],
-        registrar: sip_registrar::Config::default(),
-        record_route: true,
-        keys: Keys::from_secret([7; 32]),
-    };
+    let config = Config::new(Domains::new(["127.0.0.1"], vec![5060]).unwrap(), Keys::from_secret([7; 32]));
     let start = Now::read_clocks();
     let mut rng = Rng::from_u64(1);
     let flow = |port: u16| Flow {

@@ -88,15 +88,7 @@ fn serve(
 
 fn main() {
     let count: u32 = std::env::args().nth(1).map_or(200_000, |text| text.parse().unwrap());
-    let config = Config {
-        domains: Domains::new([DOMAIN], vec![5060]).unwrap(),
-        auth_required: true,
-        realm: "ringback".to_owned(),
-        algorithms: vec![server::Algorithm::Md5],
-        registrar: sip_registrar::Config::default(),
-        record_route: true,
-        keys: Keys::from_secret([7; 32]),
-    };
+    let config = Config::new(Domains::new([DOMAIN], vec![5060]).unwrap(), Keys::from_secret([7; 32]));
     let start = Now::read_clocks();
     let mut rng = Rng::from_u64(1);
     let flow = Flow {

@@ -31,6 +31,21 @@ pub struct Keys {
     pub(crate) shard: Mac,
 }
 
+impl Config {
+    /// An exchange for these domains with everything at its default.
+    pub fn new(domains: Domains, keys: Keys) -> Config {
+        Config {
+            domains,
+            auth_required: true,
+            realm: "ringback".to_owned(),
+            algorithms: vec![Algorithm::Md5],
+            registrar: sip_registrar::Config::default(),
+            record_route: true,
+            keys,
+        }
+    }
+}
+
 impl Keys {
     /// All keys from one secret of the data folder.
     pub fn from_secret(secret: [u8; 32]) -> Keys {

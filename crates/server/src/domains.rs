@@ -39,6 +39,11 @@ impl Domains {
         Ok(domains)
     }
 
+    /// The same, served on these ports.
+    pub fn on_ports(self, ports: Vec<u16>) -> Domains {
+        Domains { ports, ..self }
+    }
+
     /// The domain that all others stand for.
     pub fn canonical(&self) -> &str {
         &self.canonical

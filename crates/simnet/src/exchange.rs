@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use engine::{Now, Rng};
-use server::{Algorithm, Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
+use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_registrar::Location;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
@@ -20,11 +20,13 @@ pub struct ExchangeConfig {
     pub auth_required: bool,
     /// Whether later requests of a dialog come through it.
     pub record_route: bool,
+    /// What else is not as it is by default.
+    pub configure: fn(&mut Config),
 }
 
 impl Default for ExchangeConfig {
     fn default() -> Self {
-        ExchangeConfig { shards: 1, auth_required: true, record_route: true }
+        ExchangeConfig { shards: 1, auth_required: true, record_route: true, configure: |_| {} }
     }
 }
 
@@ -67,15 +69,14 @@ impl Exchange {
         let mut secret = [0; 32];
         rng.fill(&mut secret);
         let keys = Keys::from_secret(secret);
-        let server_config = Config {
-            domains: Domains::new([DOMAIN], vec![at.port()]).expect("a good name"),
+        let domains = Domains::new([DOMAIN], vec![at.port()]).expect("a good name");
+        let mut server_config = Config {
             auth_required: config.auth_required,
             realm: DOMAIN.to_owned(),
-            algorithms: vec![Algorithm::Md5],
-            registrar: sip_registrar::Config::default(),
             record_route: config.record_route,
-            keys,
+            ..Config::new(domains, keys)
         };
+        (config.configure)(&mut server_config);
         let servers =
             (0..config.shards).map(|shard| Server::new(server_config.clone(), shard as u16, rng.split())).collect();
         Exchange { servers, location: Location::new(rng), secrets: BTreeMap::new(), keys, at }

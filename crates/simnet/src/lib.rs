@@ -23,7 +23,7 @@ mod telephone;
 
 pub use exchange::{DOMAIN, Exchange, ExchangeConfig};
 pub use link::Link;
-pub use scenario::{check, run};
+pub use scenario::{check, check_with, run};
 pub use telephone::Telephone;
 pub use trace::{Entry, Fate};
 pub use world::World;

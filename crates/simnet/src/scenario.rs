@@ -34,16 +34,27 @@ use std::time::Duration;
 /// the last request came with.
 #[track_caller]
 pub fn check(text: &str) {
+    check_with(|_| {}, text);
+}
+
+/// The same, with an exchange that is set up otherwise.
+#[track_caller]
+pub fn check_with(configure: fn(&mut server::Config), text: &str) {
     for shards in [1, 2, 4] {
-        run(text, shards);
+        play(text, shards, configure);
     }
 }
 
 /// Runs a ladder with so many shards, checks it, and hands out the world that is left.
 #[track_caller]
 pub fn run(text: &str, shards: usize) -> World {
+    play(text, shards, |_| {})
+}
+
+#[track_caller]
+fn play(text: &str, shards: usize, configure: fn(&mut server::Config)) -> World {
     let ladder = Ladder::parse(text);
-    let mut world = set_up(&ladder, shards, 7);
+    let mut world = set_up(&ladder, shards, 7, configure);
     let rungs = ladder.steps.iter().filter_map(|step| match &step.what {
         What::Message(rung) => Some(rung),
         _ => None,

@@ -10,13 +10,14 @@ use std::time::Duration;
 const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 /// The world of a ladder: everybody it names, and what it says is given.
-pub(crate) fn set_up(ladder: &Ladder, shards: usize, seed: u64) -> World {
+pub(crate) fn set_up(ladder: &Ladder, shards: usize, seed: u64, configure: fn(&mut server::Config)) -> World {
     let mut world = World::new(seed);
     let given = |words: &[&str]| ladder.givens.iter().any(|clause| clause == words);
     let config = ExchangeConfig {
         shards,
         auth_required: !given(&["exchange", "trusts", "everybody"]),
         record_route: !given(&["exchange", "stays", "out", "of", "dialogs"]),
+        configure,
     };
     world.add_exchange("exchange", &config);
     for user in USERS {

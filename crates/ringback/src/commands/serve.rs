@@ -9,6 +9,7 @@ use clap::Args;
 use engine::{Now, Rng};
 use net::{ListenError, LocalAddress};
 use serde_json::json;
+use server::Domains;
 use sip_auth::Secrets;
 use std::fmt::Write;
 use std::io;
@@ -81,7 +82,16 @@ fn setup(config: &Config, keys: server::Keys, accounts: Accounts) -> Setup {
     Setup {
         listen: exchange::listen_config(&config.listen),
         drivers: std::thread::available_parallelism().map_or(1, usize::from),
-        domains: if config.domains.is_empty() { exchange::machine_names() } else { config.domains.clone() },
+        server: server_config(config, keys),
+        accounts,
+        tap: crate::trace::tap(),
+    }
+}
+
+fn server_config(config: &Config, keys: server::Keys) -> server::Config {
+    let names = if config.domains.is_empty() { exchange::machine_names() } else { config.domains.clone() };
+    let domains = Domains::new(names, Vec::new()).expect("each is a host, which the configuration has checked");
+    server::Config {
         auth_required: config.auth.required,
         realm: config.auth.realm.clone(),
         algorithms: config.auth.algorithms.clone(),
@@ -91,9 +101,7 @@ fn setup(config: &Config, keys: server::Keys, accounts: Accounts) -> Setup {
             default_expires_s: config.registrar.default_expires_s,
         },
         record_route: config.record_route,
-        keys,
-        accounts,
-        tap: crate::trace::tap(),
+        ..server::Config::new(domains, keys)
     }
 }
 

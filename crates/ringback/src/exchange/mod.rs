@@ -17,13 +17,8 @@ use store::{Accounts, Bindings};
 pub(crate) struct Setup {
     pub(crate) listen: ListenConfig,
     pub(crate) drivers: usize,
-    pub(crate) domains: Vec<String>,
-    pub(crate) auth_required: bool,
-    pub(crate) realm: String,
-    pub(crate) algorithms: Vec<server::Algorithm>,
-    pub(crate) registrar: sip_registrar::Config,
-    pub(crate) record_route: bool,
-    pub(crate) keys: server::Keys,
+    /// Its domains get the ports that are listened on.
+    pub(crate) server: server::Config,
     pub(crate) accounts: Accounts,
     pub(crate) tap: Option<Arc<dyn Tap>>,
 }
@@ -35,9 +30,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Opens the sockets and starts the drivers. `setup.domains` must be names that [`is_host`] knows.
+    /// Opens the sockets and starts the drivers.
     pub(crate) fn start(setup: Setup, rng: &mut Rng) -> Result<Exchange, ListenError> {
-        let (accounts, auth_required) = (setup.accounts.clone(), setup.auth_required);
+        let (accounts, auth_required) = (setup.accounts.clone(), setup.server.auth_required);
         let world = World { accounts, bindings: Bindings::new(rng), auth_required };
         let serve = ServeConfig {
             name: "exchange",
@@ -46,7 +41,7 @@ impl Exchange {
             tap: setup.tap.clone(),
             ..ServeConfig::default()
         };
-        let keys = setup.keys;
+        let keys = setup.server.keys;
         let make = move |shard: usize, addresses: &[LocalAddress]| {
             Server::new(setup.server_config(addresses), shard as u16, net::system_rng())
         };
@@ -75,15 +70,7 @@ impl Setup {
         let mut ports: Vec<u16> = addresses.iter().map(|local| local.address.port()).collect();
         ports.sort_unstable();
         ports.dedup();
-        server::Config {
-            domains: server::Domains::new(&self.domains, ports).expect("domains are checked before"),
-            auth_required: self.auth_required,
-            realm: self.realm.clone(),
-            algorithms: self.algorithms.clone(),
-            registrar: self.registrar,
-            record_route: self.record_route,
-            keys: self.keys,
-        }
+        server::Config { domains: self.server.domains.clone().on_ports(ports), ..self.server.clone() }
     }
 }
 

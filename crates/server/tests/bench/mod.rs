@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use engine::{Now, Rng};
-use server::{Algorithm, Answer, Ask, Config, Domains, Input, Keys, Output, Server};
+use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Server};
 use sip_message::{Message, Transport};
 use sip_registrar::Snapshot;
 use sip_transaction::Flow;
@@ -14,15 +14,8 @@ pub fn keys() -> Keys {
 }
 
 pub fn server(shard: u16, auth_required: bool) -> Server {
-    let config = Config {
-        domains: Domains::new(["example.org"], vec![5060]).unwrap(),
-        auth_required,
-        realm: "example.org".to_owned(),
-        algorithms: vec![Algorithm::Md5],
-        registrar: sip_registrar::Config::default(),
-        record_route: true,
-        keys: keys(),
-    };
+    let domains = Domains::new(["example.org"], vec![5060]).unwrap();
+    let config = Config { auth_required, realm: "example.org".to_owned(), ..Config::new(domains, keys()) };
     Server::new(config, shard, Rng::from_u64(1 + u64::from(shard)))
 }
 

@@ -15,7 +15,8 @@ use media::compare::SAME_CORRELATION;
 use net::{ListenConfig, PhoneShell, PhoneShellConfig, Tap};
 use phone::{AccountId, Answering, CallId, Command, Dial, Event};
 use serde_json::json;
-use sip_auth::{Algorithm, Secrets};
+use server::Domains;
+use sip_auth::Secrets;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -79,16 +80,14 @@ fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange
     let mut rng = net::system_rng();
     let mut secret = [0; 32];
     rng.fill(&mut secret);
+    let domains = Domains::new([Ipv4Addr::LOCALHOST.to_string()], Vec::new()).map_err(Failure::usage)?;
     let setup = Setup {
         listen: loopback(),
         drivers: 1,
-        domains: vec![Ipv4Addr::LOCALHOST.to_string()],
-        auth_required: true,
-        realm: REALM.to_owned(),
-        algorithms: vec![Algorithm::Md5],
-        registrar: sip_registrar::Config::default(),
-        record_route: true,
-        keys: server::Keys::from_secret(secret),
+        server: server::Config {
+            realm: REALM.to_owned(),
+            ..server::Config::new(domains, server::Keys::from_secret(secret))
+        },
         accounts: Accounts::load(REALM, accounts, None)?,
         tap: Some(tap),
     };
