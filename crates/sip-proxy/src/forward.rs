@@ -34,6 +34,9 @@ pub(crate) fn forwarded_request(
             edit = edit.remove(name);
         }
     }
+    for change in &preprocessed.edits {
+        edit = change.apply(edit);
+    }
     if config.record_route && makes_dialog(request) {
         let mac = &config.mac;
         let dialog = Dialog::of(request);

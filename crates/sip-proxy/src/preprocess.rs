@@ -1,4 +1,4 @@
-use crate::{Dialog, FlowToken, RouteToken};
+use crate::{Dialog, Edits, FlowToken, RouteToken};
 use engine::Mac;
 use sip_message::{HeaderName, NameAddr, Uri};
 use sip_transaction::{Flow, Packet};
@@ -19,6 +19,8 @@ pub struct Preprocessed {
     pub next_route: Option<String>,
     /// Whether its sender has proved who they are; that is the parent's to say, who knows users.
     pub proved: bool,
+    /// What is changed in every copy, before the changes of its target; the parent's, too, who knows whom to vouch for.
+    pub edits: Edits,
 }
 
 impl Preprocessed {
@@ -43,6 +45,7 @@ pub fn preprocess(packet: &Packet, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool
         edge_flow: None,
         next_route: None,
         proved: false,
+        edits: Edits::new(),
     };
     let routes = request.values(HeaderName::Route).count();
     if routes == 0 {

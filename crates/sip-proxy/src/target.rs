@@ -1,4 +1,4 @@
-use sip_message::HeaderName;
+use sip_message::{Edit, HeaderName};
 use sip_transaction::Flow;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -53,6 +53,18 @@ pub enum HeaderEdit {
     Prepend(HeaderName, String),
     /// A field goes below all others.
     Append(HeaderName, String),
+}
+
+impl HeaderEdit {
+    /// The copy with this change.
+    pub(crate) fn apply<'m>(&'m self, edit: Edit<'m>) -> Edit<'m> {
+        match self {
+            HeaderEdit::Remove(name) => edit.remove(*name),
+            HeaderEdit::Set(name, value) => edit.set(*name, value),
+            HeaderEdit::Prepend(name, value) => edit.prepend(*name, value),
+            HeaderEdit::Append(name, value) => edit.append(*name, value),
+        }
+    }
 }
 
 /// Where a request may go, and what is to be done when nobody is there.
