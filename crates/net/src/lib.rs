@@ -17,7 +17,7 @@ mod driver;
 mod resolve;
 
 mod listen;
-mod tcp;
+mod stream;
 mod udp;
 mod wire_event;
 
@@ -36,10 +36,10 @@ pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
 pub use resolve::{RESOLVES_MAX, Resolver};
 pub use serving::{Owner, ServeConfig, Serving, serve_engines};
-pub use tap::{Direction, Tap};
-pub use tcp::{
+pub use stream::{
     CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,
     STREAM_FIRST_MESSAGE_S_MAX, STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX, StreamLimits,
 };
+pub use tap::{Direction, Tap};
 pub use telephone::{EVENTS_MAX, MEDIA_SOCKETS_MAX, PhoneShell, PhoneShellConfig};
 pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};

@@ -1,7 +1,7 @@
 use crate::counters::{Counters, count};
 use crate::island::{Unreachable, Watch, take_unreachable};
+use crate::stream::Connections;
 use crate::tap::{Direction, Tap};
-use crate::tcp::Connections;
 use crate::wire_event::WireEvent;
 use crate::{BATCH, Datagram, ReceiveArena, UdpBatch};
 use bytes::Bytes;
