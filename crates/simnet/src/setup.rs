@@ -73,7 +73,11 @@ fn give(world: &mut World, clause: &[&str]) {
             script.domain = DOMAIN.to_owned();
             script.signing = Signing::WhenAsked;
         }
-        [name, "registered", "over", "tcp"] => register(world, name, true, ""),
+        [name, "registered", "over", stream] => {
+            speak(world, name, stream);
+            register(world, name, true, "");
+        }
+        [name, "speaks", stream] => speak(world, name, stream),
         [name, "registered"] => register(world, name, false, ""),
         [name, "registered", params] => register(world, name, false, params),
         [_] | [_, "has", "a", "phone"] | [_, "has", "a", "phone", "on", "tcp"] => {}
@@ -83,6 +87,12 @@ fn give(world: &mut World, clause: &[&str]) {
         }
         _ => panic!("given what? {}", clause.join(" ")),
     }
+}
+
+/// What somebody's streams are.
+fn speak(world: &mut World, name: &str, stream: &str) {
+    let node = world.find(name);
+    world.nodes[node].stream = Transport::parse(stream).unwrap_or_else(|| panic!("{stream} is no transport"));
 }
 
 fn script<'w>(world: &'w mut World, name: &str) -> &'w mut Script {

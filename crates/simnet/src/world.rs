@@ -43,6 +43,8 @@ pub struct World {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) at: SocketAddr,
+    /// What its streams are.
+    pub(crate) stream: Transport,
     pub(crate) mind: Mind,
 }
 
@@ -83,13 +85,23 @@ impl World {
         let at = self.next_address();
         let exchange = Exchange::new(config, at, &mut self.rng);
         self.hosts.insert(crate::DOMAIN.to_owned(), vec![at]);
-        self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Exchange(Box::new(exchange)) });
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            at,
+            stream: Transport::Tcp,
+            mind: Mind::Exchange(Box::new(exchange)),
+        });
     }
 
     pub(crate) fn add_script(&mut self, script: impl FnOnce(SocketAddr, Rng) -> Script, name: &str) {
         let at = self.next_address();
         let script = script(at, self.rng.split());
-        self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Script(Box::new(script)) });
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            at,
+            stream: Transport::Tcp,
+            mind: Mind::Script(Box::new(script)),
+        });
     }
 
     /// Adds a phone, with an account at the exchange unless it has none, and a tone of its own.
@@ -97,7 +109,12 @@ impl World {
         let at = self.next_address();
         let hz = 300.0 + 110.0 * self.nodes.len() as f64;
         let telephone = Telephone::new(account, transport, hz, at, self.rng.split());
-        self.nodes.push(Node { name: name.to_owned(), at, mind: Mind::Phone(Box::new(telephone)) });
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            at,
+            stream: Transport::Tcp,
+            mind: Mind::Phone(Box::new(telephone)),
+        });
     }
 
     fn next_address(&self) -> SocketAddr {
@@ -331,7 +348,8 @@ impl World {
             flow.connection = Some(id);
             return true;
         }
-        if flow.remote.port() != 5060 || !self.nodes.iter().any(|node| node.at == flow.remote) {
+        let listens = |node: &Node| node.at.ip() == flow.remote.ip() && [5060, 5061].contains(&flow.remote.port());
+        if !self.nodes.iter().any(listens) {
             return false;
         }
         let (id, local) = self.streams.open(flow.local, flow.remote);
@@ -349,7 +367,8 @@ impl World {
             let (id, opener) = self.streams.open(local, remote);
             (id, opener, remote)
         });
-        Flow { transport: Transport::Tcp, local, remote, connection: Some(id) }
+        let transport = [from, to].map(|node| self.nodes[node].stream).into_iter().max().unwrap_or(Transport::Tcp);
+        Flow { transport, local, remote, connection: Some(id) }
     }
 
     /// Sends any bytes from one host to another.

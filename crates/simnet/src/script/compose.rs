@@ -68,8 +68,9 @@ impl Script {
     }
 
     fn contact(&self, flow: Flow) -> String {
-        let stream = if flow.transport.reliable() { ";transport=tcp" } else { "" };
-        format!("<sip:{}@{}{stream}>", self.user, self.at)
+        let stream = if flow.transport.reliable() { ";transport=" } else { "" };
+        let transport = if flow.transport.reliable() { flow.transport.as_param() } else { "" };
+        format!("<sip:{}@{}{stream}{transport}>", self.user, self.at)
     }
 
     /// A request outside a dialog, and its Request-URI.
