@@ -4,9 +4,9 @@ use crate::server::Purpose;
 use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_auth::{Claim, Kind, Secrets, Verdict};
-use sip_message::{Builder, HeaderName, Message, Method};
+use sip_message::{Builder, HeaderName, Method};
 use sip_proxy::{Preprocessed, preprocess, validate};
-use sip_transaction::{Packet, stateless_reply_flow};
+use sip_transaction::{Packet, RequestIdentity, stateless_reply_flow};
 
 /// Methods that the exchange itself or its users may answer.
 const ALLOW: &str =
@@ -29,6 +29,7 @@ pub(crate) struct Admitted {
 #[derive(Debug)]
 pub(crate) struct Pending {
     packet: Packet,
+    identity: RequestIdentity,
     admitted: Admitted,
     claim: Claim,
     kind: Kind,
@@ -37,7 +38,7 @@ pub(crate) struct Pending {
 impl Server {
     /// A request that starts something new: let it in, refuse it, or ask who sends it. Refusals and challenges leave nothing behind
     /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
-    pub(crate) fn admit(&mut self, now: Now, packet: Packet) {
+    pub(crate) fn admit(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
         let request = &packet.message;
         if let Err(refused) = validate(request, false) {
             let unsupported = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420);
@@ -59,7 +60,7 @@ impl Server {
         }
         let admitted = Admitted { preprocessed, purpose };
         let Some(kind) = self.proof_wanted(&packet, &admitted) else {
-            return self.let_in(now, packet, admitted);
+            return self.let_in(now, packet, identity, admitted);
         };
         match self.authenticator.examine(now, request, kind) {
             Verdict::Missing => self.challenge(now, &packet, kind, false),
@@ -68,7 +69,7 @@ impl Server {
                 let reply = self.reply(&packet, 400).reason(reason);
                 self.reply_stateless(&packet, reply);
             }
-            Verdict::Claims(claim) => self.ask_for_secrets(Pending { packet, admitted, claim, kind }),
+            Verdict::Claims(claim) => self.ask_for_secrets(Pending { packet, identity, admitted, claim, kind }),
         }
     }
 
@@ -76,7 +77,7 @@ impl Server {
     /// retransmission, should they take their time, finds it waiting.
     fn ask_for_secrets(&mut self, pending: Pending) {
         let packet = &pending.packet;
-        let (ticket, bytes) = (self.ticket_of(&packet.message), packet.message.bytes().len());
+        let (ticket, bytes) = (pending.identity.number(), packet.message.bytes().len());
         if self.pending.contains_key(&ticket) {
             return;
         }
@@ -89,13 +90,6 @@ impl Server {
         self.pending.insert(ticket, pending);
     }
 
-    /// The same for a request, its retransmissions and its CANCEL (RFC 3261 section 9.1).
-    fn ticket_of(&self, request: &Message) -> u64 {
-        let cseq = request.cseq().map_or(0, |cseq| cseq.number);
-        let branch = request.top_via().ok().and_then(|via| via.branch()).unwrap_or("");
-        self.config.keys.ticket.of(&[request.call_id().as_bytes(), &cseq.to_be_bytes(), branch.as_bytes()]) as u64
-    }
-
     fn take_pending(&mut self, ticket: u64) -> Option<Pending> {
         let pending = self.pending.remove(&ticket)?;
         self.pending_bytes -= pending.packet.message.bytes().len();
@@ -103,8 +97,8 @@ impl Server {
     }
 
     /// A CANCEL of what is not under way: what waits for its sender's secrets is given up, anything else unknown.
-    pub(crate) fn cancel_pending(&mut self, packet: &Packet) {
-        let ticket = self.ticket_of(&packet.message);
+    pub(crate) fn cancel_pending(&mut self, packet: &Packet, identity: &RequestIdentity) {
+        let ticket = identity.number();
         let waits = |pending: &Pending| pending.packet.message.method() == Method::Invite;
         let invite = if self.pending.get(&ticket).is_some_and(waits) { self.take_pending(ticket) } else { None };
         let reply = self.reply(packet, if invite.is_some() { 200 } else { 481 });
@@ -117,11 +111,11 @@ impl Server {
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.
     pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
-        let Some(Pending { packet, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
+        let Some(Pending { packet, identity, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
-        if proved && self.speaks_for(&packet, kind, claim.user()) {
+        if proved && self.speaks_for(&packet, &admitted, kind, claim.user()) {
             admitted.preprocessed.proved = true;
-            return self.let_in(now, packet, admitted);
+            return self.let_in(now, packet, identity, admitted);
         }
         let reply = self.reply(&packet, 403);
         self.reply_stateless(&packet, reply);
@@ -158,16 +152,19 @@ impl Server {
     }
 
     /// Whether an authenticated user may send this: in their own name only.
-    fn speaks_for(&self, packet: &Packet, kind: Kind, user: &str) -> bool {
+    fn speaks_for(&self, packet: &Packet, admitted: &Admitted, kind: Kind, user: &str) -> bool {
+        if let Purpose::Register(Some(aor)) = &admitted.purpose {
+            return aor.user() == user; // that of To
+        }
         let address = if kind == Kind::Www { packet.message.to() } else { packet.message.from() };
         let uri = address.ok().and_then(|address| address.uri_parsed().ok());
         let ours = uri.filter(|uri| self.config.domains.names_us(uri, packet.flow.local));
         ours.and_then(|uri| self.config.domains.address_of_record(&uri)).is_some_and(|aor| aor.user() == user)
     }
 
-    fn let_in(&mut self, now: Now, packet: Packet, admitted: Admitted) {
+    fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, admitted: Admitted) {
         self.admitted = Some(admitted);
-        self.layer.handle_packet(now, packet);
+        self.layer.handle_request(now, packet, identity);
     }
 
     fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {

@@ -27,7 +27,6 @@ pub struct Keys {
     pub(crate) branch: Mac,
     pub(crate) route: Mac,
     pub(crate) nonce: Mac,
-    pub(crate) ticket: Mac,
     pub(crate) shard: Mac,
 }
 
@@ -54,7 +53,6 @@ impl Keys {
             branch: Mac::new(&mut rng),
             route: Mac::new(&mut rng),
             nonce: Mac::new(&mut rng),
-            ticket: Mac::new(&mut rng),
             shard: Mac::new(&mut rng),
         }
     }

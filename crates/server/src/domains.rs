@@ -1,4 +1,4 @@
-use sip_message::{BadValue, Host, Scheme, Uri};
+use sip_message::{BadValue, Host, Scheme, Uri, unescape};
 use sip_registrar::AddressOfRecord;
 use sip_transaction::Flow;
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +25,7 @@ impl Domains {
                 _ => Host::parse(name)?,
             };
             if domains.canonical.is_empty() {
-                domains.canonical = host.to_string().to_ascii_lowercase();
+                domains.canonical = host.to_string().trim_end_matches('.').to_ascii_lowercase();
             }
             match host.ip() {
                 Some(address) => domains.addresses.push(address.to_canonical()),
@@ -89,16 +89,17 @@ impl Domains {
     /// The address-of-record that a URI of ours means: its user in the canonical domain. `None` for a URI without a user or with one
     /// that cannot be.
     pub fn address_of_record(&self, uri: &Uri<'_>) -> Option<AddressOfRecord> {
-        let user = match uri.scheme {
-            Scheme::Sip | Scheme::Sips | Scheme::Tel => uri.user_unescaped(),
-            Scheme::Other(_) => return None,
-        };
+        if let Scheme::Other(_) = uri.scheme {
+            return None;
+        }
+        let user = unescape(uri.user?);
+        let user = String::from_utf8_lossy(&user);
         // RFC 3261 section 19.1.6: a telephone number may carry parameters inside the user part; they name no other user.
         let user = user.split(';').next().unwrap_or("");
         if user.is_empty() {
             return None;
         }
-        AddressOfRecord::new(user, &self.canonical).ok()
+        AddressOfRecord::in_canonical(user, &self.canonical).ok()
     }
 }
 

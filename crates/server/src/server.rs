@@ -24,13 +24,10 @@ pub struct Server {
     /// Requests that wait for their sender's secrets.
     pub(crate) pending: Table<u64, Pending>,
     pub(crate) pending_bytes: usize,
-    /// REGISTERs that the registrar is at work on: its handle for each, and ours.
-    registering: Table<u64, ServerTransactionId>,
     /// Who is at the other end of connections, as far as certificates have shown.
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Admitted>,
-    last_ticket: u64,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -60,10 +57,8 @@ impl Server {
             proxy: Proxy::new(proxy, rng.split()),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
-            registering: Table::with_hasher(TableKey::new(&mut rng)),
             proved: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
-            last_ticket: 0,
             outputs: VecDeque::new(),
             config,
         }
@@ -119,7 +114,7 @@ impl Server {
 
     /// Transactions and forwarded requests alive, for counters and tests.
     pub fn len(&self) -> usize {
-        self.layer.len() + self.proxy.len() + self.pending.len() + self.registering.len()
+        self.layer.len() + self.proxy.len() + self.pending.len() + self.registrar.len()
     }
 
     /// Whether nothing is under way.
@@ -163,13 +158,16 @@ impl Server {
             }
         };
         let packet = Packet { flow, message };
-        let message = &packet.message;
-        if !message.is_request() || message.method() == Method::Ack || self.layer.recognises(message) {
-            self.layer.handle_packet(now, packet);
-        } else if message.method() == Method::Cancel {
-            self.cancel_pending(&packet);
-        } else {
-            self.admit(now, packet);
+        let method = packet.message.method();
+        if !packet.message.is_request() || method == Method::Ack {
+            return self.layer.handle_packet(now, packet);
+        }
+        match self.layer.identify(&packet) {
+            Ok(identity) if self.layer.recognises(&identity) => self.layer.handle_request(now, packet, identity),
+            Ok(identity) if method == Method::Cancel => self.cancel_pending(&packet, &identity),
+            Ok(identity) => self.admit(now, packet, identity),
+            // It is refused there.
+            Err(_) => self.layer.handle_packet(now, packet),
         }
     }
 
@@ -210,9 +208,7 @@ impl Server {
     fn handle_request(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Admitted) {
         match admitted.purpose {
             Purpose::Register(Some(aor)) => {
-                self.last_ticket += 1;
-                self.registering.insert(self.last_ticket, id);
-                self.registrar.handle_register(now, self.last_ticket, aor, &packet.message, packet.flow);
+                self.registrar.handle_register(now, id.to_bits(), aor, &packet.message, packet.flow);
             }
             Purpose::Register(None) => {
                 let reply = self.reply(packet, 404).finish();
@@ -271,7 +267,7 @@ impl Server {
         match output {
             sip_registrar::Output::Ask(ask) => self.outputs.push_back(Output::Ask(Ask::Registrar(ask))),
             sip_registrar::Output::Reply { id, status, reason, fields } => {
-                let Some(id) = self.registering.remove(&id) else { return };
+                let id = ServerTransactionId::from_bits(id);
                 let Some(packet) = self.layer.request_of(id) else { return };
                 let mut reply = self.reply(packet, status).reason(reason);
                 for (name, value) in fields {

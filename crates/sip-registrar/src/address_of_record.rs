@@ -28,10 +28,20 @@ impl AddressOfRecord {
         AddressOfRecord::canonical(user, &Host::parse(domain)?)
     }
 
-    fn canonical(user: &str, host: &Host<'_>) -> Result<AddressOfRecord, BadValue> {
-        if user.chars().any(char::is_control) {
-            return Err(BadValue("control character in an address-of-record"));
+    /// That of `user` (without escapes) in a domain that is written as in [`AddressOfRecord::domain`] already.
+    pub fn in_canonical(user: &str, domain: &str) -> Result<AddressOfRecord, BadValue> {
+        check_user(user)?;
+        let mut text = String::with_capacity(user.len() + 1 + domain.len());
+        if !user.is_empty() {
+            text.push_str(user);
+            text.push('@');
         }
+        text.push_str(domain);
+        AddressOfRecord::of_text(text)
+    }
+
+    fn canonical(user: &str, host: &Host<'_>) -> Result<AddressOfRecord, BadValue> {
+        check_user(user)?;
         let host_bytes = if let Host::Name(name) = host { name.len() } else { 41 };
         let mut text = String::with_capacity(user.len() + 1 + host_bytes);
         if !user.is_empty() {
@@ -44,6 +54,10 @@ impl AddressOfRecord {
                 let _ = fmt::Write::write_fmt(&mut text, format_args!("{address}"));
             }
         }
+        AddressOfRecord::of_text(text)
+    }
+
+    fn of_text(text: String) -> Result<AddressOfRecord, BadValue> {
         if text.len() > AOR_BYTES_MAX {
             return Err(BadValue("address-of-record too long"));
         }
@@ -64,6 +78,12 @@ impl AddressOfRecord {
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or(&*self.0, |(_, domain)| domain)
     }
+}
+
+fn check_user(user: &str) -> Result<(), BadValue> {
+    let control =
+        if user.is_ascii() { user.bytes().any(|b| b.is_ascii_control()) } else { user.chars().any(char::is_control) };
+    if control { Err(BadValue("control character in an address-of-record")) } else { Ok(()) }
 }
 
 impl fmt::Display for AddressOfRecord {

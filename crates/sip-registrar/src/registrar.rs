@@ -145,7 +145,7 @@ impl Registrar {
             Ok(wish) => wish,
             Err(refused) => return self.refuse(id, &refused),
         };
-        if self.pending.len() + self.queued >= REQUESTS_PENDING_MAX {
+        if self.len() >= REQUESTS_PENDING_MAX {
             return self.refuse(id, &Refused::Full);
         }
         let request = Request { id, aor, wish, attempts: 0 };
@@ -177,6 +177,16 @@ impl Registrar {
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// REGISTERs under way.
+    pub fn len(&self) -> usize {
+        self.pending.len() + self.queued
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn fetch(&mut self, request: Request) {

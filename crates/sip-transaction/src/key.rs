@@ -1,5 +1,43 @@
+use crate::{Flow, Packet, flow::reply_flow};
 use engine::Mac;
-use sip_message::{HeaderName, Host, MAGIC_COOKIE, Message, Method, Transport, Via};
+use sip_message::{BadValue, HeaderName, Host, MAGIC_COOKIE, Message, Method, Transport, Via};
+
+/// Which server transaction a request starts or belongs to: found out once, by [`TransactionLayer::identify`](crate::TransactionLayer),
+/// and good for that layer alone.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestIdentity {
+    pub(crate) key: TransactionKey,
+    /// Of the INVITE that a CANCEL means (RFC 3261 section 9.2); of any other request its own.
+    pub(crate) cancels: TransactionKey,
+    /// Where its responses go.
+    pub(crate) reply_flow: Flow,
+    /// Whether its branch is unique, as those are that begin with the magic cookie.
+    pub(crate) unique: bool,
+}
+
+impl RequestIdentity {
+    pub(crate) fn of(mac: &Mac, packet: &Packet) -> Result<RequestIdentity, BadValue> {
+        let request = &packet.message;
+        let via = request.top_via()?;
+        let key = TransactionKey::of(mac, request, &via);
+        let cancels = match request.method() {
+            Method::Cancel => TransactionKey::of_cancelled(mac, request, &via),
+            _ => key,
+        };
+        let unique = via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
+        Ok(RequestIdentity { key, cancels, reply_flow: reply_flow(packet.flow, &via), unique })
+    }
+
+    /// A number that the request shares with its retransmissions and its CANCEL, and with nothing else; nobody outside can choose it.
+    pub fn number(&self) -> u64 {
+        self.cancels.spread()
+    }
+
+    /// Where its responses go (RFC 3261 section 18.2.2).
+    pub fn reply_flow(&self) -> Flow {
+        self.reply_flow
+    }
+}
 
 /// What names a server transaction: a keyed hash of the fields that RFC 3261 section 17.2.3 compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

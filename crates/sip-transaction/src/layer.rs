@@ -1,14 +1,13 @@
 use crate::branch::{ClientTransactionId, Mint};
 use crate::client::Clients;
-use crate::flow::reply_flow;
-use crate::key::TransactionKey;
+use crate::key::RequestIdentity;
 use crate::server::{ServerTransactionId, Servers};
 use crate::store::Handle;
 use crate::timer::{Lengths, Timer};
 use crate::{Branch, ConnectionId, Event, Flow, Output, Packet, stateless_reply_flow};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng, Timers};
-use sip_message::{Builder, HeaderName, MAGIC_COOKIE, Message, Method};
+use sip_message::{BadValue, Builder, HeaderName, Method};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -92,25 +91,27 @@ impl TransactionLayer {
 
     /// Takes a message from the network to its transaction, or starts one.
     pub fn handle_packet(&mut self, now: Now, packet: Packet) {
-        if packet.message.is_request() {
-            self.handle_request(now.mono, packet);
-        } else {
-            self.handle_response(now.mono, packet);
+        if !packet.message.is_request() {
+            return self.handle_response(now.mono, packet);
+        }
+        match self.identify(&packet) {
+            Ok(identity) => self.handle_request(now, packet, identity),
+            Err(error) => self.refuse_packet(&packet, 400, Some(error.0)),
         }
     }
 
-    fn handle_request(&mut self, now: Instant, packet: Packet) {
+    /// Finds out which transaction a request belongs to. An error is for a topmost Via that cannot be read.
+    pub fn identify(&self, request: &Packet) -> Result<RequestIdentity, BadValue> {
+        RequestIdentity::of(&self.request_key, request)
+    }
+
+    /// [`handle_packet`](Self::handle_packet) of a request that has been identified already.
+    pub fn handle_request(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
+        let now = now.mono;
         let message = &packet.message;
-        let method = message.method();
-        let via = match message.top_via() {
-            Ok(via) => via,
-            Err(error) => return self.refuse_packet(&packet, 400, Some(error.0)),
-        };
-        let key = TransactionKey::of(&self.request_key, message, &via);
-        let found = self.servers.find(key);
-        match (found, method) {
+        let RequestIdentity { key, cancels, reply_flow, unique } = identity;
+        match (self.servers.find(key), message.method()) {
             (Some(id), Method::Ack) => {
-                let unique = via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
                 if unique || self.servers.acknowledges(id, message) {
                     self.servers.handle_ack(&mut self.shared, now, id, packet);
                 } else {
@@ -123,14 +124,10 @@ impl TransactionLayer {
                 self.refuse_packet(&packet, 503, None)
             }
             (None, Method::Cancel) => {
-                let cancels = self.servers.find(TransactionKey::of_cancelled(&self.request_key, message, &via));
-                let reply_flow = reply_flow(packet.flow, &via);
+                let cancels = self.servers.find(cancels);
                 self.servers.start(&mut self.shared, now, key, reply_flow, packet, cancels);
             }
-            (None, _) => {
-                let reply_flow = reply_flow(packet.flow, &via);
-                self.servers.start(&mut self.shared, now, key, reply_flow, packet, None);
-            }
+            (None, _) => self.servers.start(&mut self.shared, now, key, reply_flow, packet, None),
         }
     }
 
@@ -170,12 +167,9 @@ impl TransactionLayer {
 
     /// Whether a request belongs to what is already under way: a retransmission, an ACK to a refusal of ours, a CANCEL whose
     /// INVITE is here. Anything else would start something new.
-    pub fn recognises(&self, request: &Message) -> bool {
-        let Ok(via) = request.top_via() else { return false };
-        let known = |key| self.servers.find(key).is_some();
-        known(TransactionKey::of(&self.request_key, request, &via))
-            || request.method() == Method::Cancel
-                && known(TransactionKey::of_cancelled(&self.request_key, request, &via))
+    pub fn recognises(&self, request: &RequestIdentity) -> bool {
+        self.servers.find(request.key).is_some()
+            || request.cancels != request.key && self.servers.find(request.cancels).is_some()
     }
 
     /// Lets every timer fire that is due.

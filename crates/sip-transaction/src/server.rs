@@ -40,6 +40,18 @@ pub(crate) enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerTransactionId(Handle);
 
+impl ServerTransactionId {
+    /// As a number, for those who know no transactions.
+    pub fn to_bits(self) -> u64 {
+        self.0.to_bits()
+    }
+
+    /// The transaction whose number this is.
+    pub fn from_bits(bits: u64) -> ServerTransactionId {
+        ServerTransactionId(Handle::from_bits(bits))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum State {
     Invite(invite_server::State),

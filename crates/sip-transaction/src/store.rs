@@ -13,6 +13,16 @@ pub(crate) struct Handle {
     generation: u32,
 }
 
+impl Handle {
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot)
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Handle {
+        Handle { slot: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
 /// Records in fixed places, found by handle without hashing or by key.
 ///
 /// A million of them neither move nor cost an allocation each: places come in chunks and are used again, and the index
