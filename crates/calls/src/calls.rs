@@ -1,0 +1,305 @@
+use crate::call::Step;
+use crate::{Call, End, Event, Id, Output, Side, State, Users};
+use bytes::Bytes;
+use engine::{Mac, Now, Rng, Table, TableKey, Timers};
+use sip_message::{Message, Method};
+use sip_transaction::{Packet, ServerTransactionId};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Calls that are watched at once. The next one passes all the same, unwatched and counted ([`Calls::unwatched`]).
+pub const CALLS_MAX: usize = 1 << 17;
+
+/// Bytes of text (addresses, routes, tags) that are held for all calls together. A call that would need more passes unwatched, its
+/// further dialogs likewise.
+pub const HELD_BYTES_MAX: usize = 256 << 20;
+
+/// How often a call is looked at: so much later than it could may an end be noticed that nobody announces. Longer than 64*T1.
+pub const LOOK_EVERY: Duration = Duration::from_secs(33);
+
+/// How long a call that nobody has answered is believed in without a sign of life. The proxy gives an INVITE up long before (timer C,
+/// RFC 3261 section 16.6 item 11).
+pub const RINGING_SILENCE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How long an answered call is believed in when neither end says anything.
+pub const CALL_SILENCE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How calls are watched.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The number of this shard, which the names of its calls carry.
+    pub shard: u16,
+    /// The key that the proxy signs its Record-Route with.
+    pub route_mac: Mac,
+    /// See [`CALLS_MAX`].
+    pub calls_max: usize,
+    /// See [`HELD_BYTES_MAX`].
+    pub held_bytes_max: usize,
+}
+
+impl Config {
+    /// With the usual limits.
+    pub fn new(shard: u16, route_mac: Mac) -> Config {
+        Config { shard, route_mac, calls_max: CALLS_MAX, held_bytes_max: HELD_BYTES_MAX }
+    }
+}
+
+/// The calls of one shard.
+///
+/// It is shown what the exchange lets through, as received, and what it sends back. What it makes of it comes out of
+/// [`poll_output`](Self::poll_output).
+#[derive(Debug)]
+pub struct Calls {
+    config: Config,
+    /// In the order in which they began. Boxed, so that a call can be handed out with its end.
+    calls: BTreeMap<u64, Box<Call>>,
+    /// The call of a Call-ID and its caller's tag.
+    index: Table<u128, u64>,
+    key: Mac,
+    users: Table<Box<str>, u32>,
+    held_bytes: usize,
+    last_number: u64,
+    unwatched: u64,
+    looks: Timers<u64>,
+    outputs: VecDeque<Output>,
+}
+
+impl Calls {
+    /// No calls yet.
+    pub fn new(config: Config, mut rng: Rng) -> Calls {
+        Calls {
+            config,
+            calls: BTreeMap::new(),
+            index: Table::with_hasher(TableKey::new(&mut rng)),
+            key: Mac::new(&mut rng),
+            users: Table::with_hasher(TableKey::new(&mut rng)),
+            held_bytes: 0,
+            last_number: 0,
+            unwatched: 0,
+            looks: Timers::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// An INVITE was let through, as received. Without a To tag it begins a call, unless it is one of a call's that passes again (a
+    /// spiral); with one it is inside a dialog.
+    pub fn handle_invite(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, users: Users<'_>) {
+        let request = &packet.message;
+        if request.to_tag().is_some() {
+            return self.handle_request(now, packet);
+        }
+        let key = self.key_of(request.call_id(), request.from_tag().unwrap_or(""));
+        if self.index.contains_key(&key) {
+            return;
+        }
+        let number = self.last_number + 1;
+        let name = Id { shard: self.config.shard, number };
+        let call = Box::new(Call::new(now, name, id, packet, users, self.branch_of(request)));
+        let held = call.held();
+        if self.calls.len() >= self.config.calls_max || self.held_bytes + held > self.config.held_bytes_max {
+            self.unwatched += 1;
+            return;
+        }
+        self.last_number = number;
+        self.held_bytes += held;
+        self.index.insert(key, number);
+        for user in users_of(&call) {
+            match self.users.get_mut(user) {
+                Some(count) => *count += 1,
+                None => drop(self.users.insert(user.into(), 1)),
+            }
+        }
+        self.calls.insert(number, call);
+        self.looks.set(now.mono, LOOK_EVERY, number);
+        self.outputs.push_back(Output::Event(Event::Started(name)));
+    }
+
+    /// Another request was let through, as received: ACK, CANCEL, BYE, UPDATE, PRACK, INFO .. Those that are no call's are welcome.
+    pub fn handle_request(&mut self, now: Now, packet: &Packet) {
+        let request = &packet.message;
+        let cancel = request.method() == Method::Cancel;
+        if !cancel && request.to_tag().is_none() {
+            return;
+        }
+        let Some((number, sender)) = self.find(request) else { return };
+        let branch = if cancel { self.branch_of(request) } else { 0 };
+        self.step(now, number, |call, _, room| match (cancel, sender) {
+            (true, Side::Caller) => {
+                call.handle_cancel(branch);
+                Step::Stays
+            }
+            (true, Side::Callee) => Step::Stays,
+            (false, _) => call.handle_request(now, sender, request, room),
+        });
+    }
+
+    /// A response to a request that went on came, as received.
+    pub fn handle_response(&mut self, now: Now, packet: &Packet) {
+        let response = &packet.message;
+        let tells = match response.method() {
+            Method::Invite => (101..300).contains(&response.status()),
+            Method::Update => (200..300).contains(&response.status()),
+            _ => false,
+        };
+        if !tells {
+            return;
+        }
+        let Some((number, sender)) = self.find(response) else { return };
+        self.step(now, number, |call, mac, room| call.handle_response(now, sender, packet, mac, room));
+    }
+
+    /// A message is sent. Of all messages, only a final response to an INVITE other than 2xx matters, whoever has made it: it
+    /// is what ends a call that was not answered. The others cost a glance.
+    pub fn handle_sent(&mut self, now: Now, bytes: &Bytes) {
+        if self.calls.is_empty() || !matches!(bytes.as_ref(), [b'S', b'I', b'P', b'/', _, _, _, b' ', b'3'..=b'6', ..])
+        {
+            return;
+        }
+        let Ok(refusal) = Message::parse(bytes.clone()) else { return };
+        if refusal.method() != Method::Invite {
+            return;
+        }
+        let Some((number, Side::Caller)) = self.find(&refusal) else { return };
+        let branch = self.branch_of(&refusal);
+        self.step(now, number, |call, _, _| call.handle_refusal(&refusal, branch));
+    }
+
+    /// Ends a call, whatever state it is in; `reason` is the value of a Reason field (RFC 3326) for both ends, or empty. `false` when
+    /// there is no such call.
+    ///
+    /// What it takes comes out of [`poll_output`](Self::poll_output): for a call that was answered, a BYE to each end; before, that its
+    /// INVITE is to be given up. One whose ACK is under way ends when that has passed.
+    pub fn hang_up(&mut self, now: Now, id: Id, reason: &str) -> bool {
+        if id.shard != self.config.shard || !self.calls.contains_key(&id.number) {
+            return false;
+        }
+        let mut invite = None;
+        self.step(now, id.number, |call, _, _| {
+            let (given_up, step) = call.give_up(reason);
+            invite = given_up;
+            step
+        });
+        self.outputs.extend(invite.map(Output::GiveUp));
+        true
+    }
+
+    /// Every call, in the order in which they began.
+    pub fn list(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().map(|call| &**call)
+    }
+
+    /// A call by its name.
+    pub fn get(&self, id: Id) -> Option<&Call> {
+        self.calls.get(&id.number).map(|call| &**call).filter(|call| call.id() == id)
+    }
+
+    /// The calls under way that a user is an end of.
+    pub fn calls_of(&self, user: &str) -> usize {
+        self.users.get(user).map_or(0, |count| *count as usize)
+    }
+
+    /// Calls under way.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether no call is under way.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Calls that have passed unwatched since there were too many.
+    pub fn unwatched(&self) -> u64 {
+        self.unwatched
+    }
+
+    /// Looks after calls that nobody ends.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(number) = self.looks.take_due(now.mono) {
+            self.step(now, number, |call, _, _| {
+                call.look(now, |state| match state {
+                    State::Trying | State::Ringing => RINGING_SILENCE_MAX,
+                    State::Answered => CALL_SILENCE_MAX,
+                })
+            });
+            if self.calls.contains_key(&number) {
+                self.looks.set(now.mono, LOOK_EVERY, number);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.looks.next()
+    }
+
+    /// The next thing to do, `None` when there is none for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Lets something happen to a call, and does what comes of it. `change` gets the route key, and how many bytes more may be held.
+    fn step(&mut self, now: Now, number: u64, change: impl FnOnce(&mut Call, &Mac, usize) -> Step) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        let room = self.config.held_bytes_max.saturating_sub(self.held_bytes);
+        let before = call.held();
+        let step = change(call, &self.config.route_mac, room);
+        self.held_bytes = self.held_bytes - before + call.held();
+        match step {
+            Step::Stays => {}
+            Step::Answered => {
+                let answered = Event::Answered(call.id());
+                self.outputs.push_back(Output::Event(answered));
+            }
+            Step::EndIt => {
+                self.outputs.extend(call.byes().map(|bye| Output::Bye(Box::new(bye))));
+                self.end(now, number, End::ByUs);
+            }
+            Step::Over(why) => self.end(now, number, why),
+        }
+    }
+
+    fn end(&mut self, now: Now, number: u64, why: End) {
+        let Some(call) = self.calls.remove(&number) else { return };
+        self.held_bytes -= call.held();
+        let key = self.key_of(call.call_id(), call.caller_tag());
+        self.index.remove(&key);
+        for user in users_of(&call) {
+            if let Some(count) = self.users.get_mut(user) {
+                *count -= 1;
+                if *count == 0 {
+                    self.users.remove(user);
+                }
+            }
+        }
+        self.outputs.push_back(Output::Event(Event::Ended { call, at: now.wall, why }));
+    }
+
+    /// The call that a message belongs to, and which end sent the request.
+    fn find(&self, message: &Message) -> Option<(u64, Side)> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let call_id = message.call_id();
+        let of = |tag: &str| self.index.get(&self.key_of(call_id, tag)).copied();
+        if let Some(number) = of(message.from_tag().unwrap_or("")) {
+            return Some((number, Side::Caller));
+        }
+        Some((of(message.to_tag().unwrap_or(""))?, Side::Callee))
+    }
+
+    fn key_of(&self, call_id: &str, tag: &str) -> u128 {
+        self.key.of(&[call_id.as_bytes(), tag.as_bytes()])
+    }
+
+    fn branch_of(&self, message: &Message) -> u64 {
+        let via = message.top_via().ok();
+        self.key.of(&[via.and_then(|via| via.branch()).unwrap_or("").as_bytes()]) as u64
+    }
+}
+
+/// Each user once, who may have called themself.
+fn users_of(call: &Call) -> impl Iterator<Item = &str> {
+    let (caller, callee) = (call.user(Side::Caller), call.user(Side::Callee));
+    caller.into_iter().chain(callee.filter(|callee| caller != Some(*callee)))
+}

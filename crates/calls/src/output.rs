@@ -1,0 +1,58 @@
+use crate::{Bye, Call, Id};
+use sip_transaction::ServerTransactionId;
+use std::time::SystemTime;
+
+/// One of the two ends of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Who sent the INVITE.
+    Caller,
+    /// Who it went to.
+    Callee,
+}
+
+/// Why a call is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// This end sent a BYE.
+    HungUp(Side),
+    /// The caller gave up before anybody answered.
+    Cancelled,
+    /// The INVITE got this final response (300 to 699; 408 when nobody answered in time).
+    Refused(u16),
+    /// We have ended it.
+    ByUs,
+    /// The session's refresh did not come in time (RFC 4028 section 8.3).
+    Expired,
+    /// It was not heard of for so long that nobody believes in it.
+    Lost,
+}
+
+/// What its parent has to do or may want to know, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this with a Via of ours, in a client transaction, whose response is nobody's business but ours.
+    Bye(Box<Bye>),
+    /// Give this INVITE up as if its caller had cancelled it: its branches are cancelled, it gets a 487.
+    GiveUp(ServerTransactionId),
+    /// Something happened to a call.
+    Event(Event),
+}
+
+/// What happened to a call.
+#[derive(Debug)]
+pub enum Event {
+    /// A call was begun.
+    Started(Id),
+    /// It was answered: its first 2xx has come.
+    Answered(Id),
+    /// It is over, and forgotten but for this.
+    Ended {
+        /// All that was known of it.
+        call: Box<Call>,
+        /// When.
+        at: SystemTime,
+        /// Why.
+        why: End,
+    },
+}
