@@ -197,7 +197,7 @@ impl ViaStamp {
     }
 }
 
-/// Text in which a line break becomes a space.
+/// Text in which a line break becomes a space, and in values of ours a NUL too.
 pub(crate) struct Clean<'a>(pub(crate) &'a mut String);
 
 impl Clean<'_> {
@@ -220,8 +220,13 @@ impl Clean<'_> {
         self.0.push_str("\r\n");
     }
 
+    /// What stood in a message before: a NUL in it is a quoted-pair's, and stays.
     pub(crate) fn text(&mut self, text: &str) {
-        let _ = self.write_str(text); // likewise
+        if memchr::memchr2(b'\r', b'\n', text.as_bytes()).is_none() {
+            self.0.push_str(text);
+        } else {
+            self.0.push_str(&text.replace(['\r', '\n'], " "));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-use crate::{AuthValue, BadValue, Contacts, HeaderName, Message, NameAddr, Scheme, Uri, Via};
+use crate::{AuthValue, BadValue, Contacts, HeaderName, Message, Method, NameAddr, Scheme, Uri, Via};
 use bytes::Bytes;
+use std::net::SocketAddr;
 
 /// What [`inspect`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Verdict {
     pub error: Option<String>,
     /// Where, in bytes from the beginning.
     pub offset: Option<usize>,
-    /// The status that a server owes to such a request: 400 or 505 for one that is malformed, 416 or 420 for one that asks for what
-    /// we do not know; `None` for a good message and for one that must be dropped.
+    /// The status that a server owes to such a request: 400, 501 or 505 for one that is malformed; 416, 420 or, from a registrar, 400
+    /// for one that is well-formed and asks for what we do not know; `None` for a good message and for one that must be dropped.
     pub response: Option<u16>,
 }
 
@@ -49,12 +50,12 @@ pub fn inspect(bytes: &[u8]) -> Verdict {
                 offset: None,
                 response: None,
             };
-            let acked = malformed.request().is_some_and(|request| request.method() == crate::Method::Ack);
+            let reply = malformed.reply(SocketAddr::from(([192, 0, 2, 1], 5060)));
             Verdict {
                 valid: false,
                 error: Some(malformed.defect.reason().to_owned()),
                 offset: Some(malformed.offset),
-                response: malformed.defect.status().filter(|_| malformed.request().is_some() && !acked),
+                response: reply.and(malformed.defect.status()),
                 ..known.unwrap_or(nothing)
             }
         }
@@ -62,14 +63,13 @@ pub fn inspect(bytes: &[u8]) -> Verdict {
             let verdict = describe(&message);
             match message.check() {
                 Ok(()) => verdict,
-                Err((offset, BadValue(text), status)) => {
-                    let owed = message.is_request() && message.method() != crate::Method::Ack;
-                    // A scheme or an extension that we do not know is refused, but it is no fault of form.
+                Err(finding) => {
+                    let owed = message.is_request() && message.method() != Method::Ack;
                     Verdict {
-                        valid: matches!(status, 416 | 420),
-                        error: Some(text.to_owned()),
-                        offset: Some(offset),
-                        response: owed.then_some(status),
+                        valid: finding.well_formed,
+                        error: Some(finding.what.0.to_owned()),
+                        offset: Some(finding.offset),
+                        response: owed.then_some(finding.status),
                         ..verdict
                     }
                 }
@@ -78,26 +78,51 @@ pub fn inspect(bytes: &[u8]) -> Verdict {
     }
 }
 
+/// Something that is answered with a failure.
+struct Finding {
+    /// Where, in bytes of the message.
+    offset: usize,
+    what: BadValue,
+    /// The status that it earns.
+    status: u16,
+    /// A scheme or an extension that we do not know is refused, but it is no fault of form.
+    well_formed: bool,
+}
+
 impl Message {
-    /// Parses every value that we know how to parse; the first bad one is the error: where, what, and the status it earns.
-    fn check(&self) -> Result<(), (usize, BadValue, u16)> {
-        let at = |value: &str| self.offset_of(value);
+    /// Parses every value that we know how to parse and finds what comes first: faults of form, then what we must refuse.
+    fn check(&self) -> Result<(), Finding> {
+        let bad =
+            |place: &str, what, status| Finding { offset: self.offset_of(place), what, status, well_formed: false };
         let uri = self.request_uri();
-        let parsed = self.is_request().then(|| Uri::parse(uri)).transpose().map_err(|bad| (at(uri), bad, 400))?;
-        let cseq = self.cseq().map_err(|bad| (at(self.header(HeaderName::CSeq).unwrap_or("")), bad, 400))?;
+        let cseq = self.cseq().map_err(|what| bad(self.header(HeaderName::CSeq).unwrap_or(""), what, 400))?;
         if self.is_request() && cseq.method_text != self.method_text() {
-            return Err((at(cseq.method_text), BadValue("CSeq names another method than the request line"), 400));
+            // RFC 4475 section 3.1.2.18: an unknown method is that in the first place.
+            let status = if self.method() == Method::Other { 501 } else { 400 };
+            return Err(bad(cseq.method_text, BadValue("CSeq names another method than the request line"), status));
+        }
+        let parsed = self.is_request().then(|| Uri::parse(uri)).transpose().map_err(|what| bad(uri, what, 400))?;
+        if parsed.is_some_and(|uri| !uri.headers.is_empty()) {
+            return Err(bad(uri, BadValue("Request-URI has header fields in it"), 400)); // RFC 3261 section 19.1.1, table 1
         }
         for field in self.all_fields() {
-            self.check_field(field.name, field.value).map_err(|bad| (at(field.value), bad, 400))?;
+            self.check_field(field.name, field.value).map_err(|what| bad(field.value, what, 400))?;
         }
+        let refused = |place: &str, text, status| Finding { well_formed: true, ..bad(place, BadValue(text), status) };
         if parsed.is_some_and(|uri| matches!(uri.scheme, Scheme::Other(_))) {
-            return Err((at(uri), BadValue("URI scheme is unknown"), 416));
+            return Err(refused(uri, "URI scheme is unknown", 416));
         }
         for name in [HeaderName::Require, HeaderName::ProxyRequire] {
             if let Some(value) = self.values(name).find(|tag| !KNOWN_OPTIONS.contains(tag)) {
-                return Err((at(value), BadValue("extension is not supported"), 420));
+                return Err(refused(value, "extension is not supported", 420));
             }
+        }
+        if self.is_request()
+            && self.method() == Method::Register
+            && let Ok(to) = self.to()
+            && to.uri_parsed().is_ok_and(|uri| !matches!(uri.scheme, Scheme::Sip | Scheme::Sips))
+        {
+            return Err(refused(to.uri, "To of a REGISTER is no SIP URI", 400)); // RFC 3261 section 10.2
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-use crate::{Builder, Message};
+use crate::{Builder, HeaderName, Message};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -65,13 +65,13 @@ impl Malformed {
     }
 
     /// The response that a request with this defect earns, for the one who sent it from `source`; `None` when it must be
-    /// dropped: responses, ACKs, and what has no Via, From, To, Call-ID and CSeq to answer to.
+    /// dropped: responses, ACKs, and what has no Via and CSeq to answer to. What else a response copies is copied if it is there
+    /// (RFC 4475 section 3.3.1).
     pub fn reply(&self, source: SocketAddr) -> Option<Bytes> {
         let status = self.defect.status()?;
         let request = self.partial.as_ref()?;
-        let answerable =
-            request.is_request() && request.method() != crate::Method::Ack && request.missing_field().is_none();
-        if !answerable || request.top_via().is_err() {
+        let answerable = request.is_request() && request.method() != crate::Method::Ack;
+        if !answerable || request.top_via().is_err() || request.header(HeaderName::CSeq).is_none() {
             return None;
         }
         let reply = Builder::reply(request, status, source).reason(self.defect.reason());

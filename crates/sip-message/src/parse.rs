@@ -4,7 +4,7 @@ use crate::message::{Slot, Start};
 use crate::text::{all, is_lws, is_token_byte, kind};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
-use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// The longest message in bytes: what one UDP datagram can carry, and as much on a stream.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
@@ -219,10 +219,12 @@ impl Scan<'_> {
         if memchr_iter(b'\r', head).count() == lines && memchr2(0, 0x7f, head).is_none() {
             return;
         }
-        let mut begin = first;
+        let (mut begin, mut quoted) = (first, false);
         for line in head.split_inclusive(|b| *b == b'\n') {
             let content = line.strip_suffix(b"\r\n").unwrap_or(line);
-            if memchr3(b'\r', 0, 0x7f, content).is_some() {
+            let folded = matches!(line, [b' ' | b'\t', ..]);
+            quoted &= folded;
+            if has_control(content, &mut quoted) {
                 if self.defect.is_none_or(|(offset, _)| begin < offset) {
                     self.defect = Some((begin, Defect::Text("control character in a header field")));
                 }
@@ -231,4 +233,21 @@ impl Scan<'_> {
             begin += line.len();
         }
     }
+}
+
+/// Whether a CR, a NUL or a DEL stands in a line other than as a quoted-pair, which can be any of them but CR (RFC 3261 section
+/// 25.1). `quoted` says whether the line begins inside a quoted string, and afterwards whether it ends there.
+fn has_control(line: &[u8], quoted: &mut bool) -> bool {
+    let mut bytes = line.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\r' | 0 | 0x7f => return true,
+            b'"' => *quoted = !*quoted,
+            b'\\' if *quoted && bytes.as_slice().first() != Some(&b'\r') => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+    false
 }

@@ -186,6 +186,33 @@ pub fn unescape(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
+/// Text in which two spellings of one thing are the same (RFC 3261 section 19.1.4): escapes of unreserved characters resolved, all others,
+/// which mean something else unescaped or may not stand there, in capitals.
+pub(crate) fn unescape_unreserved(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'%', rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        let Some(byte) = rest.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()) else {
+            plain.push('%');
+            rest = &rest[at + 1..];
+            continue;
+        };
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            plain.push(byte as char);
+        } else {
+            plain.push('%');
+            plain.push_str(&rest[at + 1..at + 3].to_ascii_uppercase());
+        }
+        rest = &rest[at + 3..];
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

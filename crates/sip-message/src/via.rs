@@ -1,4 +1,4 @@
-use crate::text::{is_lws, split_once, trim_lws};
+use crate::text::{is_lws, is_token, split_once, trim_lws};
 use crate::uri::host_port;
 use crate::{BadValue, Host, Params, Transport};
 use memchr::memchr;
@@ -27,7 +27,7 @@ pub const MAGIC_COOKIE: &str = "z9hG4bK";
 impl<'a> Via<'a> {
     /// Parses one value.
     pub fn parse(text: &'a str) -> Result<Via<'a>, BadValue> {
-        let bad = BadValue("Via does not begin with SIP/2.0/transport");
+        let bad = BadValue("Via does not begin with SIP, a version and a transport");
         let text = trim_lws(text);
         let rest = match text.strip_prefix("SIP/2.0/") {
             Some(rest) => rest,
@@ -35,7 +35,8 @@ impl<'a> Via<'a> {
                 // Spaces around the slashes, or a name in other letters.
                 let (name, rest) = split_once(text, b'/').ok_or(bad)?;
                 let (version, rest) = split_once(rest, b'/').ok_or(bad)?;
-                if !trim_lws(name).eq_ignore_ascii_case("SIP") || trim_lws(version) != "2.0" {
+                // Whose version is not ours is answered with a 505, for which its Via must be read.
+                if !trim_lws(name).eq_ignore_ascii_case("SIP") || !is_token(trim_lws(version)) {
                     return Err(bad);
                 }
                 rest
@@ -94,7 +95,9 @@ mod tests {
         assert_eq!(via.host, Host::V6("2001:db8::9:1".parse().unwrap()));
         assert_eq!(via.received(), Some("2001:db8::9:255".parse().unwrap()));
         assert_eq!(Via::parse("SIP/2.0/UDP h;rport=77").unwrap().rport(), Some(Some(77)));
-        for bad in ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "UDP h", "SIP/2.0/UDP h:x", "SIP/2.0/UDP ho st"] {
+        for bad in
+            ["", "SIP/2.0/UDP", "SIP/3 0/UDP h", "SAP/2.0/UDP h", "UDP h", "SIP/2.0/UDP h:x", "SIP/2.0/UDP ho st"]
+        {
             assert!(Via::parse(bad).is_err(), "{bad}");
         }
     }

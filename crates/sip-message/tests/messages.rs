@@ -115,9 +115,14 @@ fn a_malformed_request_earns_a_400_that_says_why() {
         let reply = parse(&text(&malformed.reply(from).unwrap()));
         assert_eq!((reply.status(), reply.reason()), (400, reason));
     }
+    for (old, new) in [("Call-ID: a84b4c76e66710\r\n", ""), ("From", "Frm"), ("t: ", "tt: ")] {
+        let malformed = Message::parse(Bytes::from(INVITE.replacen(old, new, 1))).unwrap_err();
+        let reply = text(&malformed.reply(from).unwrap());
+        assert!(reply.starts_with("SIP/2.0 400 ") && reply.contains("\r\nCSeq: 314159 INVITE\r\n"), "{reply}");
+    }
     let version = Message::parse(Bytes::from(INVITE.replacen("SIP/2.0\r\n", "SIP/7.0\r\n", 1))).unwrap_err();
     assert_eq!(parse(&text(&version.reply(from).unwrap())).status(), 505);
-    for (old, new) in [("Call-ID: a84b4c76e66710\r\n", ""), ("INVITE sip:bob", "ACK sip:bob"), ("From", "Frm")] {
+    for (old, new) in [("SIP/2.0/UDP pc33", "SIP pc33"), ("INVITE sip:bob", "ACK sip:bob"), ("CSeq", "CSq")] {
         let broken = INVITE.replacen(old, new, 1).replacen("Content-Length: 4", "Content-Length: 5", 1);
         assert!(Message::parse(Bytes::from(broken)).unwrap_err().reply(from).is_none(), "{new}: nothing to answer to");
     }
@@ -133,6 +138,27 @@ fn a_control_character_in_a_folded_line_is_found() {
         let request = INVITE.replace("t: Bob\r\n\t <", &format!("t: Bob\r\n\t{control}<"));
         let malformed = Message::parse(Bytes::from(request)).unwrap_err();
         assert_eq!(malformed.defect.reason(), "control character in a header field");
+    }
+}
+
+/// RFC 3261 section 25.1: a quoted-pair holds any ASCII character but CR and LF, and only in a quoted string.
+#[test]
+fn a_quoted_control_character_stays_as_it_is_and_goes_back_in_the_answer() {
+    let to = "\"a\\\0b\r\n \\\x7f\" <sip:bob@example.org>";
+    let request = parse(&INVITE.replace("Bob\r\n\t <sip:bob@example.org>", to));
+    assert_eq!(request.header(HeaderName::To), Some(to));
+    let reply = Builder::reply(&request, 404, "192.0.2.9:5062".parse().unwrap()).finish();
+    assert_eq!(parse(&text(&reply)).header(HeaderName::To), Some(to.replace("\r\n", "  ").as_str()));
+    for bad in [
+        "a\\\0b <sip:b@c>",
+        "\"a\" \\\0 <sip:b@c>",
+        "\"a\\\\\0\" <sip:b@c>",
+        "\"a\\\rb\" <sip:b@c>",
+        "\"a\r\nX: \\\0\"",
+    ] {
+        let request = INVITE.replace("Bob\r\n\t <sip:bob@example.org>", bad);
+        let malformed = Message::parse(Bytes::from(request)).unwrap_err();
+        assert_eq!(malformed.defect.reason(), "control character in a header field", "{bad:?}");
     }
 }
 
