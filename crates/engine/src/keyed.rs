@@ -47,12 +47,31 @@ impl Mac {
     /// The hash of `parts`; each part's length counts, so that `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn of(&self, parts: &[&[u8]]) -> u128 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
+        let mut gathered = [0; 256];
+        if let Some(length) = gather(parts, &mut gathered) {
+            hasher.write(&gathered[..length]);
+            return hasher.finish128().as_u128();
+        }
         for part in parts {
             hasher.write(&(part.len() as u32).to_le_bytes());
             hasher.write(part);
         }
         hasher.finish128().as_u128()
     }
+}
+
+/// All parts behind each other, each with its length in front, and how long that is; `None` when there is no room. One long write costs
+/// the hasher a third of many short ones.
+fn gather(parts: &[&[u8]], room: &mut [u8]) -> Option<usize> {
+    let mut at = 0;
+    for part in parts {
+        let end = at + 4 + part.len();
+        let place = room.get_mut(at..end)?;
+        place[..4].copy_from_slice(&(part.len() as u32).to_le_bytes());
+        place[4..].copy_from_slice(part);
+        at = end;
+    }
+    Some(at)
 }
 
 impl std::fmt::Debug for Mac {
@@ -63,7 +82,23 @@ impl std::fmt::Debug for Mac {
 
 #[cfg(test)]
 mod tests {
-    use super::Mac;
+    use super::*;
+
+    #[test]
+    fn long_parts_are_hashed_as_short_ones_are() {
+        let mac = Mac::from_key([3; 16]);
+        let long = [7; 300];
+        // The same bytes, once gathered and once not.
+        let hash = |bytes: &[u8]| {
+            let mut hasher = SipHasher24::new_with_key(&[3; 16]);
+            hasher.write(&(bytes.len() as u32).to_le_bytes());
+            hasher.write(bytes);
+            hasher.finish128().as_u128()
+        };
+        for length in [0, 1, 251, 252, 253, 300] {
+            assert_eq!(mac.of(&[&long[..length]]), hash(&long[..length]), "{length}");
+        }
+    }
 
     #[test]
     fn the_borders_between_parts_count() {

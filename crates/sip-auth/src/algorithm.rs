@@ -84,7 +84,6 @@ impl Hash {
 
     /// Lower-case hexadecimal digits (RFC 8760 section 2.2).
     pub(crate) fn hex(&self) -> Hex {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [0; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.as_bytes()) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
@@ -93,6 +92,9 @@ impl Hash {
         Hex { digits, length: 2 * self.length }
     }
 }
+
+/// In lower case, as RFC 8760 section 2.2 wants them.
+pub(crate) const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A hash value in lower-case hexadecimal digits.
 pub(crate) struct Hex {
@@ -110,8 +112,13 @@ impl Hex {
     }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    (digit as char).to_digit(16).map(|value| value as u8)
+/// The value of a hexadecimal digit in any case.
+pub(crate) fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' | b'A'..=b'F' => Some((digit | 0x20) - b'a' + 10),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use sip_message::{AuthValue, unquote};
+use sip_message::{AuthValue, BadValue, unquote};
 use std::borrow::Cow;
 
 /// The parameters of Digest credentials that a server looks at, found in one pass (RFC 7616 section 3.4). Of two with one name
@@ -25,29 +25,33 @@ macro_rules! unquoted {
 }
 
 impl<'a> AnswerFields<'a> {
-    pub(crate) fn of(value: &AuthValue<'a>) -> AnswerFields<'a> {
+    /// Those of a field's value; `None` for another scheme than Digest.
+    pub(crate) fn of(text: &'a str) -> Result<Option<AnswerFields<'a>>, BadValue> {
         let mut fields = AnswerFields::default();
-        for (name, text) in value.iter() {
+        let value = AuthValue::read(text, |name, written| {
             if let Some(place) = fields.place(name) {
-                place.get_or_insert(text);
+                place.get_or_insert(written);
             }
-        }
-        fields
+        })?;
+        Ok(value.scheme.eq_ignore_ascii_case("Digest").then_some(fields))
     }
 
+    /// No two names of one length begin alike, so that one comparison is enough.
     fn place(&mut self, name: &str) -> Option<&mut Option<&'a str>> {
-        let places = [
-            ("username", &mut self.username),
-            ("realm", &mut self.realm),
-            ("nonce", &mut self.nonce),
-            ("uri", &mut self.uri),
-            ("response", &mut self.response),
-            ("cnonce", &mut self.cnonce),
-            ("nc", &mut self.nc),
-            ("qop", &mut self.qop),
-            ("algorithm", &mut self.algorithm),
-        ];
-        places.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, place)| place)
+        let first = name.as_bytes().first()?.to_ascii_lowercase();
+        let (known, place) = match (name.len(), first) {
+            (2, b'n') => ("nc", &mut self.nc),
+            (3, b'u') => ("uri", &mut self.uri),
+            (3, b'q') => ("qop", &mut self.qop),
+            (5, b'r') => ("realm", &mut self.realm),
+            (5, b'n') => ("nonce", &mut self.nonce),
+            (6, b'c') => ("cnonce", &mut self.cnonce),
+            (8, b'u') => ("username", &mut self.username),
+            (8, b'r') => ("response", &mut self.response),
+            (9, b'a') => ("algorithm", &mut self.algorithm),
+            _ => return None,
+        };
+        known.eq_ignore_ascii_case(name).then_some(place)
     }
 
     unquoted!(realm algorithm username nonce uri response qop nc cnonce);

@@ -1,5 +1,5 @@
+use crate::algorithm::{DIGITS, nibble};
 use engine::{Mac, Now, Rng};
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
@@ -21,7 +21,7 @@ pub(crate) struct NonceMaker {
     since: Option<Instant>,
 }
 
-const DIGITS: usize = 44;
+const LENGTH: usize = 44;
 
 impl NonceMaker {
     pub(crate) fn new(mac: Mac, lifetime: Duration, rng: &mut Rng) -> NonceMaker {
@@ -32,19 +32,21 @@ impl NonceMaker {
     pub(crate) fn make(&mut self, now: Now, rng: &mut Rng) -> String {
         self.since.get_or_insert(now.mono);
         let nonce = Nonce { made_ms: self.ms(now), random: rng.next_u64() };
-        let mut text = String::with_capacity(DIGITS);
-        let _ = write!(text, "{:012x}{:016x}{:016x}", nonce.made_ms, nonce.random, self.signature(nonce));
+        let mut text = String::with_capacity(LENGTH);
+        push_hex(&mut text, nonce.made_ms, 12);
+        push_hex(&mut text, nonce.random, 16);
+        push_hex(&mut text, self.signature(nonce), 16);
         text
     }
 
     /// The nonce in `text`, when this engine has made it and it is still young enough.
     pub(crate) fn check(&self, now: Now, text: &str) -> Option<Nonce> {
-        if text.len() != DIGITS || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let digits = text.as_bytes();
+        if digits.len() != LENGTH {
             return None;
         }
-        let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
-        let nonce = Nonce { made_ms: number(&text[..12])?, random: number(&text[12..28])? };
-        let signed = bool::from(self.signature(nonce).ct_eq(&number(&text[28..])?));
+        let nonce = Nonce { made_ms: hex_number(&digits[..12])?, random: hex_number(&digits[12..28])? };
+        let signed = bool::from(self.signature(nonce).ct_eq(&hex_number(&digits[28..])?));
         let young = self.ms(now).saturating_sub(nonce.made_ms) <= self.lifetime.as_millis() as u64;
         (signed && young).then_some(nonce)
     }
@@ -61,6 +63,16 @@ impl NonceMaker {
             [b"nonce", &self.maker.to_le_bytes(), &nonce.made_ms.to_le_bytes(), &nonce.random.to_le_bytes()];
         self.mac.of(&parts) as u64
     }
+}
+
+/// The last `digits` hexadecimal digits of a number.
+fn push_hex(text: &mut String, number: u64, digits: u32) {
+    text.extend((0..digits).rev().map(|at| char::from(DIGITS[(number >> (4 * at) & 15) as usize])));
+}
+
+/// The number of at most 16 hexadecimal digits.
+fn hex_number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, digit| Some(number << 4 | u64::from(nibble(*digit)?)))
 }
 
 #[cfg(test)]

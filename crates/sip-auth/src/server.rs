@@ -5,7 +5,7 @@ use crate::nonce::{Nonce, NonceMaker};
 use crate::target::same_target;
 use crate::{Algorithm, Kind, Secrets};
 use engine::{Mac, Now, Rng};
-use sip_message::{AuthValue, Message};
+use sip_message::Message;
 use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -133,17 +133,14 @@ impl Authenticator {
     pub fn examine(&self, now: Now, request: &Message, kind: Kind) -> Verdict {
         let mut otherwise = Verdict::Missing;
         for field in request.fields(kind.answer_field()) {
-            let answer = match AuthValue::parse(field) {
-                Ok(answer) => answer,
+            let answer = match AnswerFields::of(field) {
+                Ok(Some(answer)) => answer,
+                Ok(None) => continue,
                 Err(bad) => {
                     otherwise = Verdict::Malformed(bad.0);
                     continue;
                 }
             };
-            if !answer.scheme.eq_ignore_ascii_case("Digest") {
-                continue;
-            }
-            let answer = AnswerFields::of(&answer);
             if answer.realm().as_deref() != Some(&*self.config.realm) {
                 continue;
             }
