@@ -36,6 +36,7 @@ header_names! {
     AcceptContact = "Accept-Contact", b'a';
     AcceptEncoding = "Accept-Encoding";
     AcceptLanguage = "Accept-Language";
+    AcceptResourcePriority = "Accept-Resource-Priority";
     AlertInfo = "Alert-Info";
     Allow = "Allow";
     AllowEvents = "Allow-Events", b'u';
@@ -58,7 +59,9 @@ header_names! {
     FlowTimer = "Flow-Timer";
     From = "From", b'f';
     HistoryInfo = "History-Info";
+    Identity = "Identity", b'y';
     InReplyTo = "In-Reply-To";
+    InfoPackage = "Info-Package";
     Join = "Join";
     MaxBreadth = "Max-Breadth";
     MaxForwards = "Max-Forwards";
@@ -78,7 +81,9 @@ header_names! {
     ProxyRequire = "Proxy-Require";
     RAck = "RAck";
     Reason = "Reason";
+    RecvInfo = "Recv-Info";
     RecordRoute = "Record-Route";
+    ReferSub = "Refer-Sub";
     ReferTo = "Refer-To", b'r';
     ReferredBy = "Referred-By", b'b';
     RejectContact = "Reject-Contact", b'j';
@@ -87,9 +92,13 @@ header_names! {
     ReplyTo = "Reply-To";
     RequestDisposition = "Request-Disposition", b'd';
     Require = "Require";
+    ResourcePriority = "Resource-Priority";
     RetryAfter = "Retry-After";
     Route = "Route";
     RSeq = "RSeq";
+    SecurityClient = "Security-Client";
+    SecurityServer = "Security-Server";
+    SecurityVerify = "Security-Verify";
     Server = "Server";
     ServiceRoute = "Service-Route";
     SessionExpires = "Session-Expires", b'x';
@@ -99,6 +108,8 @@ header_names! {
     Subject = "Subject", b's';
     SubscriptionState = "Subscription-State";
     Supported = "Supported", b'k';
+    SuppressIfMatch = "Suppress-If-Match";
+    TargetDialog = "Target-Dialog";
     Timestamp = "Timestamp";
     To = "To", b't';
     Unsupported = "Unsupported";
@@ -111,7 +122,7 @@ header_names! {
 /// Place in [`SLOTS`] of a name: chosen so that no two known names share one (checked when this is compiled).
 const fn slot(name: &[u8]) -> usize {
     let n = name.len();
-    (n * 53 + letter_at(name, 0) * 223 + letter_at(name, n - 1) * 467 + letter_at(name, n / 2) * 494) & 511
+    (n * 501 + letter_at(name, 0) * 107 + letter_at(name, n - 1) * 118 + letter_at(name, n / 2) * 429) & 511
 }
 
 /// The letter in lower case; what is no letter may become another one, which the comparison that follows tells apart.
@@ -210,7 +221,28 @@ mod tests {
             }
         }
         for (compact, name) in
-            [("v", "Via"), ("F", "From"), ("t", "To"), ("m", "Contact"), ("i", "Call-ID"), ("l", "Content-Length")]
+            // The registry of IANA, but for Identity-Info (n), which RFC 8224 took away.
+            [
+                ("v", "Via"),
+                ("F", "From"),
+                ("t", "To"),
+                ("m", "Contact"),
+                ("i", "Call-ID"),
+                ("l", "Content-Length"),
+                ("a", "Accept-Contact"),
+                ("b", "Referred-By"),
+                ("c", "Content-Type"),
+                ("d", "Request-Disposition"),
+                ("e", "Content-Encoding"),
+                ("j", "Reject-Contact"),
+                ("k", "Supported"),
+                ("o", "Event"),
+                ("r", "Refer-To"),
+                ("s", "Subject"),
+                ("u", "Allow-Events"),
+                ("x", "Session-Expires"),
+                ("Y", "Identity"),
+            ]
         {
             assert_eq!(HeaderName::from_bytes(compact.as_bytes()).as_str(), name);
         }
