@@ -1,11 +1,14 @@
-use crate::dialog::{Dialog, Phase, callee_tag};
+use crate::dialog::Dialog;
 use crate::reading::{contact, routes_back};
-use crate::{Bye, DIALOGS_PER_CALL_MAX, End, Id, Side};
-use engine::{Mac, Now};
-use sip_message::{HeaderName, Message, Method, NameAddr, unquote};
+use crate::{End, Id, Side};
+use engine::Now;
+use sip_message::{HeaderName, NameAddr, unquote};
 use sip_transaction::{Flow, Packet, ServerTransactionId};
 use smallvec::SmallVec;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
+
+mod ending;
+mod passing;
 
 /// The users of ours at the ends of a call, by their names, as far as there are any.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,9 +76,6 @@ pub struct Call {
     /// What to say when we end it.
     reason: Box<str>,
 }
-
-/// How long a 2xx may wait for its ACK (64*T1, RFC 3261 section 13.3.1.4).
-const ACK_WAIT: Duration = Duration::from_secs(32);
 
 /// What a message meant for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,202 +203,16 @@ impl Call {
         let all = texts.into_iter().chain(users).chain(&self.routes);
         all.map(|text| text.len()).sum::<usize>() + self.dialogs.iter().map(Dialog::held).sum::<usize>()
     }
-
-    /// A 101 to 2xx to a request of `sender`. A dialog that would need more than `room` bytes is not watched.
-    pub(crate) fn handle_response(&mut self, now: Now, sender: Side, packet: &Packet, mac: &Mac, room: usize) -> Step {
-        let response = &packet.message;
-        let success = response.status() >= 200;
-        let Ok(cseq) = response.cseq() else { return Step::Stays };
-        let begins = cseq.method == Method::Invite && sender == Side::Caller && cseq.number == self.invite_cseq;
-        self.heard = now.mono;
-        if begins && !success && self.state == State::Trying {
-            self.state = State::Ringing;
-        }
-        let before = self.routes.len();
-        let tag = callee_tag(response, sender);
-        let mut found = tag.and_then(|tag| self.dialog_of(tag));
-        if let (None, Some(tag), true) = (found, tag, begins) {
-            let dialog = Dialog::new(packet, tag, mac, before);
-            if self.dialogs.len() < DIALOGS_PER_CALL_MAX && dialog.held() <= room {
-                found = Some(self.dialogs.len());
-                self.dialogs.push(dialog);
-            }
-        }
-        let Some((index, dialog)) = found.and_then(|index| Some((index, self.dialogs.get_mut(index)?))) else {
-            // Answered where we cannot follow.
-            let lost = begins && success && self.state != State::Answered;
-            return if lost { Step::Over(End::Lost) } else { Step::Stays };
-        };
-        if !success {
-            return Step::Stays;
-        }
-        if !begins {
-            dialog.refresh_session(now, response);
-            self.refresh_target(sender.other(), index, response, room);
-            return Step::Stays;
-        }
-        if dialog.is_early() {
-            dialog.accept(now, packet, mac, before);
-        }
-        match self.state {
-            State::Answered => Step::Stays,
-            State::Trying | State::Ringing => {
-                self.state = State::Answered;
-                self.answered = Some(now.wall);
-                Step::Answered
-            }
-        }
-    }
-
-    /// A request of `sender` inside one of its dialogs.
-    pub(crate) fn handle_request(&mut self, now: Now, sender: Side, request: &Message, room: usize) -> Step {
-        let Some(index) = callee_tag(request, sender).and_then(|tag| self.dialog_of(tag)) else {
-            return Step::Stays;
-        };
-        self.heard = now.mono;
-        let number = request.cseq().map_or(0, |cseq| cseq.number);
-        let highest = match sender {
-            Side::Caller => &mut self.caller_cseq,
-            Side::Callee => &mut self.dialogs[index].callee_cseq,
-        };
-        *highest = number.max(*highest);
-        match request.method() {
-            Method::Invite | Method::Update => self.refresh_target(sender, index, request, room),
-            Method::Ack if sender == Side::Caller => {
-                self.dialogs[index].acknowledge();
-                if self.given_up == Some(End::ByUs) {
-                    return Step::EndIt;
-                }
-            }
-            Method::Bye => return self.handle_bye(sender, index),
-            _ => {}
-        }
-        Step::Stays
-    }
-
-    fn dialog_of(&self, tag: &str) -> Option<usize> {
-        self.dialogs.iter().position(|dialog| *dialog.tag == *tag)
-    }
-
-    /// The sender of a BYE may take the dialog for over at once (RFC 3261 section 15.1.1).
-    fn handle_bye(&mut self, sender: Side, index: usize) -> Step {
-        self.dialogs.remove(index);
-        match self.state {
-            State::Answered if self.dialogs.iter().all(Dialog::is_early) => Step::Over(End::HungUp(sender)),
-            State::Answered => Step::Stays,
-            State::Trying | State::Ringing => {
-                self.given_up.get_or_insert(End::HungUp(sender));
-                Step::Stays
-            }
-        }
-    }
-
-    /// The caller's CANCEL.
-    pub(crate) fn handle_cancel(&mut self, branch: u64) {
-        if self.state != State::Answered && self.branch == branch {
-            self.given_up.get_or_insert(End::Cancelled);
-        }
-    }
-
-    /// A final response other than 2xx goes back to the caller.
-    pub(crate) fn handle_refusal(&self, refusal: &Message, branch: u64) -> Step {
-        let is_its = refusal.cseq().is_ok_and(|cseq| cseq.number == self.invite_cseq) && branch == self.branch;
-        match self.state {
-            State::Trying | State::Ringing if is_its => {
-                Step::Over(self.given_up.unwrap_or(End::Refused(refusal.status())))
-            }
-            State::Trying | State::Ringing | State::Answered => Step::Stays,
-        }
-    }
-
-    /// Time has passed since the last look: `silence` says how long a call in a state may not be heard of.
-    pub(crate) fn look(&mut self, now: Now, silence: impl Fn(State) -> Duration) -> Step {
-        let over = |dialog: &Dialog| dialog.session().is_some_and(|end| end <= now.mono);
-        match self.state {
-            _ if self.heard + silence(self.state) <= now.mono => Step::Over(End::Lost),
-            State::Trying | State::Ringing => Step::Stays,
-            State::Answered => {
-                // Who has not answered by now will not (RFC 3261 section 13.2.2.4).
-                self.dialogs.retain(|dialog| !over(dialog) && !dialog.is_early());
-                match self.given_up {
-                    _ if self.dialogs.is_empty() => Step::Over(End::Expired),
-                    Some(End::ByUs) if self.heard + ACK_WAIT <= now.mono => Step::EndIt,
-                    _ => Step::Stays,
-                }
-            }
-        }
-    }
-
-    /// We want it to end, and say why in the words of RFC 3326. The INVITE to give up, when there is one.
-    pub(crate) fn give_up(&mut self, reason: &str) -> (Option<ServerTransactionId>, Step) {
-        self.reason = reason.into();
-        let waits = |dialog: &Dialog| matches!(dialog.phase, Phase::Accepted { .. });
-        match self.state {
-            State::Trying | State::Ringing if self.given_up.is_some() => (None, Step::Stays),
-            State::Trying | State::Ringing => {
-                self.given_up = Some(End::ByUs);
-                (Some(self.invite), Step::Stays)
-            }
-            // A callee may not send a BYE before it has the ACK (RFC 3261 section 15).
-            State::Answered if self.dialogs.iter().any(waits) => {
-                self.given_up = Some(End::ByUs);
-                (None, Step::Stays)
-            }
-            State::Answered => (None, Step::EndIt),
-        }
-    }
-
-    /// A BYE to each end of each dialog that was answered.
-    pub(crate) fn byes(&self) -> impl Iterator<Item = Bye> {
-        self.dialogs.iter().filter(|dialog| !dialog.is_early()).flat_map(|dialog| {
-            let to_callee = Bye {
-                flow: dialog.flow,
-                call_id: self.call_id.clone(),
-                from: self.from.clone(),
-                to: dialog.to.clone(),
-                cseq: next(self.caller_cseq),
-                target: dialog.target.clone(),
-                routes: dialog.routes.clone(),
-                reason: self.reason.clone(),
-            };
-            let to_caller = Bye {
-                flow: self.flow,
-                call_id: self.call_id.clone(),
-                from: dialog.to.clone(),
-                to: self.from.clone(),
-                cseq: next(dialog.callee_cseq),
-                target: self.target.clone(),
-                routes: self.routes.clone(),
-                reason: self.reason.clone(),
-            };
-            [to_callee, to_caller]
-        })
-    }
-
-    /// A target refresh (RFC 3261 section 12.2): the Contact of an end that sends a re-INVITE or an UPDATE, or accepts one.
-    fn refresh_target(&mut self, side: Side, index: usize, message: &Message, room: usize) {
-        let Some(contact) = contact(message).filter(|contact| contact.len() <= room) else { return };
-        let target = match side {
-            Side::Caller => &mut self.target,
-            Side::Callee => &mut self.dialogs[index].target,
-        };
-        if **target != *contact {
-            *target = contact.into();
-        }
-    }
 }
 
-impl Side {
-    /// The opposite end.
-    pub fn other(self) -> Side {
-        match self {
-            Side::Caller => Side::Callee,
-            Side::Callee => Side::Caller,
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::{Call, Dialog};
 
-/// The number of the next request (RFC 3261 section 8.1.1.5: below 2^31).
-fn next(highest: u32) -> u32 {
-    (highest + 1).min((1 << 31) - 1)
+    /// What a call costs besides its texts: with them about a kilobyte, which [`CALLS_MAX`](crate::CALLS_MAX) is chosen by.
+    #[test]
+    fn a_call_is_small() {
+        assert!(std::mem::size_of::<Call>() <= 640, "{}", std::mem::size_of::<Call>());
+        assert!(std::mem::size_of::<Dialog>() <= 216, "{}", std::mem::size_of::<Dialog>());
+    }
 }

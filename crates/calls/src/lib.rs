@@ -16,9 +16,6 @@ mod id;
 mod output;
 mod reading;
 
-#[cfg(test)]
-mod tests;
-
 pub use bye::Bye;
 pub use call::{Call, State, Users};
 pub use calls::{CALL_SILENCE_MAX, CALLS_MAX, Calls, Config, HELD_BYTES_MAX, LOOK_EVERY, RINGING_SILENCE_MAX};

@@ -11,6 +11,16 @@ pub enum Side {
     Callee,
 }
 
+impl Side {
+    /// The opposite end.
+    pub fn other(self) -> Side {
+        match self {
+            Side::Caller => Side::Callee,
+            Side::Callee => Side::Caller,
+        }
+    }
+}
+
 /// Why a call is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
