@@ -12,6 +12,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// No program started here outlives this, even when xtask itself is killed.
 const PROCESS_SECONDS_MAX: u32 = 1800;
+/// The state of a listening socket in the kernel's table.
+const TCP_LISTEN: &str = "0A";
 const POLL: Duration = Duration::from_millis(10);
 
 /// A place for one test: a folder for its files, a /24 of loopback addresses, and the processes it started.
@@ -19,6 +21,8 @@ pub(crate) struct Scope {
     dir: PathBuf,
     net: [u8; 2],
     groups: Mutex<Vec<u32>>,
+    /// The network namespace that its processes live in; `None`: ours.
+    netns: Option<String>,
 }
 
 impl Scope {
@@ -29,7 +33,7 @@ impl Scope {
         }
         fs::create_dir_all(&dir)?;
         let run = 32 + (std::process::id() % 200) as u8;
-        Ok(Self { dir, net: [run, index], groups: Mutex::default() })
+        Ok(Self { dir, net: [run, index], groups: Mutex::default(), netns: None })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -39,6 +43,16 @@ impl Scope {
     /// The `host`-th address of this test.
     pub(crate) fn ip(&self, host: u8) -> String {
         format!("127.{}.{}.{host}", self.net[0], self.net[1])
+    }
+
+    /// Which test of the run this is.
+    pub(crate) fn index(&self) -> u8 {
+        self.net[1]
+    }
+
+    /// The same place with its processes in a network namespace.
+    pub(crate) fn inside(self, netns: &str) -> Self {
+        Self { netns: Some(netns.to_owned()), ..self }
     }
 
     /// Writes a file into the test's folder and returns where it is.
@@ -54,7 +68,15 @@ impl Scope {
     /// Starts `command`; what it prints goes to `name.log` (standard output) and `name.err` in the test's folder.
     pub(crate) fn start(&self, name: &str, command: &Command) -> Result<Process> {
         let (out, err) = (self.dir.join(format!("{name}.log")), self.dir.join(format!("{name}.err")));
-        let mut limited = Command::new("timeout");
+        let mut limited = match &self.netns {
+            // Both programs become the next one, so that the process started is the one that lives there.
+            Some(netns) => {
+                let mut inside = Command::new("ip");
+                inside.args(["netns", "exec", netns, "timeout"]);
+                inside
+            }
+            None => Command::new("timeout"),
+        };
         limited.args(["--foreground", "--signal=KILL", &PROCESS_SECONDS_MAX.to_string()]);
         limited.arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
@@ -172,6 +194,27 @@ impl Process {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// Waits until a UDP socket is bound to `ip:port` where this program lives.
+    pub(crate) fn wait_udp_bound(&mut self, ip: &str, port: u16) -> Result<()> {
+        self.wait_socket("udp", ip, port, |_| true)
+    }
+
+    /// Waits until TCP connections are accepted there.
+    pub(crate) fn wait_tcp_listening(&mut self, ip: &str, port: u16) -> Result<()> {
+        self.wait_socket("tcp", ip, port, |state| state == TCP_LISTEN)
+    }
+
+    fn wait_socket(&mut self, table: &str, ip: &str, port: u16, good: impl Fn(&str) -> bool) -> Result<()> {
+        let file = format!("/proc/{}/net/{table}", self.child.id());
+        eventually(&format!("a {table} socket on {ip}:{port}"), Duration::from_secs(10), || {
+            let there = rows(&file, ip, port)?.iter().any(|state| good(state));
+            if !there && !self.running()? {
+                bail!("{} ended\n{}", self.name, tail(&self.output()));
+            }
+            Ok(there)
+        })
+    }
+
     /// Sends `signal` ("TERM", "INT", ..) to the program alone (`timeout` passes it on, once).
     pub(crate) fn signal(&self, signal: &str) {
         shell_kill(&format!("-{signal} {}", self.child.id()));
@@ -219,24 +262,21 @@ pub(crate) fn eventually(what: &str, within: Duration, mut ready: impl FnMut() -
     Ok(())
 }
 
-/// Waits until some process has a UDP socket bound to `ip:port`.
-pub(crate) fn wait_udp_bound(ip: &str, port: u16) -> Result<()> {
-    eventually(&format!("a UDP socket on {ip}:{port}"), Duration::from_secs(10), || udp_bound(ip, port))
-}
-
 /// Waits until none has: the kernel may take a moment longer than the process that had it.
 pub(crate) fn wait_udp_free(ip: &str, port: u16) -> Result<()> {
     eventually(&format!("the end of the UDP socket on {ip}:{port}"), Duration::from_secs(10), || {
-        Ok(!udp_bound(ip, port)?)
+        Ok(rows("/proc/net/udp", ip, port)?.is_empty())
     })
 }
 
-/// Whether the kernel's table has such a socket.
-fn udp_bound(ip: &str, port: u16) -> Result<bool> {
+/// The states of the sockets with this local address in the kernel's table.
+fn rows(table: &str, ip: &str, port: u16) -> Result<Vec<String>> {
     let octets: std::net::Ipv4Addr = ip.parse()?;
     let wanted = format!("{:08X}:{port:04X}", u32::from_ne_bytes(octets.octets()));
-    let table = fs::read_to_string("/proc/net/udp")?;
-    Ok(table.lines().any(|line| line.split_whitespace().nth(1) == Some(wanted.as_str())))
+    let table = fs::read_to_string(table).unwrap_or_default();
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = rows.filter(|row| row.get(1) == Some(&wanted.as_str()));
+    Ok(ours.filter_map(|row| Some((*row.get(3)?).to_owned())).collect())
 }
 
 /// The last lines of `text`, for an error message.

@@ -144,13 +144,13 @@ impl Bench {
                 kamailio::start(&self.scope, &ip, &kamailio::Setup { children, core: Some(SERVER_CORE) })
             }
             Rival::Ringback => {
-                let data = self.scope.dir().join("data");
+                let data = ringback::Setup::on(&ip).data(&self.scope);
                 if data.exists() {
                     std::fs::remove_dir_all(data)?;
                 }
-                let users = (0..REGISTER_USERS).map(|number| format!("{USER}{number}"));
-                let configuration = ringback::configuration_with(&self.scope, &ip, users);
-                ringback::serve(&self.scope, &configuration, Some(SERVER_CORE))
+                let users = (0..REGISTER_USERS).map(|number| format!("{USER}{number}")).collect();
+                let setup = ringback::Setup { users, ..ringback::Setup::on(&ip) };
+                ringback::serve(&self.scope, &setup.text(&self.scope), Some(SERVER_CORE))
             }
         }
     }

@@ -3,10 +3,14 @@
 
 mod attacks;
 mod calls;
+mod dialogs;
 mod exchange;
 mod forking;
+mod loss;
 mod operator;
 mod phone;
+mod races;
+mod stage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,6 +126,9 @@ fn scenarios() -> Vec<Scenario> {
         calls::SCENARIOS,
         exchange::SCENARIOS,
         forking::SCENARIOS,
+        loss::SCENARIOS,
+        dialogs::SCENARIOS,
+        races::SCENARIOS,
         phone::SCENARIOS,
         attacks::SCENARIOS,
         operator::SCENARIOS,

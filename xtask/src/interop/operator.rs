@@ -37,8 +37,8 @@ fn taken_port(world: &World) -> Result<()> {
     let ip = world.exchange_ip();
     let mut other = Command::new("sipp");
     other.args(["-sn", "uas", "-i", &ip, "-p", "5060", "-nostdin"]);
-    let _other = world.scope.start("other", &other)?;
-    crate::process::wait_udp_bound(&ip, 5060)?;
+    let mut other = world.scope.start("other", &other)?;
+    other.wait_udp_bound(&ip, 5060)?;
     refused(world, "sipp")
 }
 

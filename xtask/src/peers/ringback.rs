@@ -1,6 +1,5 @@
 //! Ringback itself, as any other program: its release binary, through the promised command line only.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -25,27 +24,65 @@ pub(crate) fn command(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// The configuration of an exchange on `ip`:5060, UDP and TCP, with the accounts of these tests.
-pub(crate) fn configuration(scope: &Scope, ip: &str) -> String {
-    configuration_with(scope, ip, USERS)
+/// What an exchange is to be; [`Setup::on`] is the plain one.
+pub(crate) struct Setup<'a> {
+    /// What its files are called.
+    pub(crate) name: &'a str,
+    /// UDP and TCP on port 5060 of it.
+    pub(crate) ip: &'a str,
+    pub(crate) domain: &'a str,
+    /// Further lines of `[listen]`.
+    pub(crate) listen: String,
+    /// Further sections.
+    pub(crate) more: String,
+    pub(crate) users: Vec<String>,
 }
 
-/// The same with these accounts.
-pub(crate) fn configuration_with(scope: &Scope, ip: &str, users: impl IntoIterator<Item = impl Display>) -> String {
-    let data = scope.dir().join("data");
-    let mut text = format!(
-        "data = \"{}\"\ndomains = [\"{ip}\"]\n\n[listen]\nudp = [\"{ip}:5060\"]\ntcp = [\"{ip}:5060\"]\n",
-        data.display()
-    );
-    for user in users {
-        text += &format!("\n[[user]]\nname = \"{user}\"\npassword = \"{PASSWORD}\"\n");
+impl<'a> Setup<'a> {
+    /// The accounts of these tests, everything else as it comes.
+    pub(crate) fn on(ip: &'a str) -> Self {
+        let users = USERS.map(String::from).into();
+        Self { name: "ringback", ip, domain: ip, listen: String::new(), more: String::new(), users }
     }
-    text
+
+    /// As a configuration file.
+    pub(crate) fn text(&self, scope: &Scope) -> String {
+        let Self { ip, domain, listen, more, .. } = self;
+        let data = self.data(scope);
+        let mut text = format!(
+            "data = \"{}\"\ndomains = [\"{domain}\"]\n\n[listen]\nudp = [\"{ip}:5060\"]\ntcp = [\"{ip}:5060\"]\n{listen}\n{more}\n",
+            data.display()
+        );
+        for user in &self.users {
+            text += &format!("\n[[user]]\nname = \"{user}\"\npassword = \"{PASSWORD}\"\n");
+        }
+        text
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self, scope: &Scope) -> PathBuf {
+        // (Short, because a socket is in it.)
+        scope.dir().join(if self.name == "ringback" { "data" } else { self.name })
+    }
+}
+
+/// The configuration of an exchange on `ip`:5060, UDP and TCP, with the accounts of these tests.
+pub(crate) fn configuration(scope: &Scope, ip: &str) -> String {
+    Setup::on(ip).text(scope)
+}
+
+/// Starts the exchange of this setup; returns when it says `ready`.
+pub(crate) fn start(scope: &Scope, setup: &Setup<'_>) -> Result<Process> {
+    serve_as(scope, setup.name, &setup.text(scope), None)
 }
 
 /// Starts an exchange with this configuration, on any core or on one; returns when it says `ready`.
 pub(crate) fn serve(scope: &Scope, configuration: &str, core: Option<u32>) -> Result<Process> {
-    let file = scope.write("ringback.toml", configuration)?;
+    serve_as(scope, "ringback", configuration, core)
+}
+
+fn serve_as(scope: &Scope, name: &str, configuration: &str, core: Option<u32>) -> Result<Process> {
+    let file = scope.write(&format!("{name}.toml"), configuration)?;
     let mut command = match core {
         Some(core) => {
             let mut pinned = Command::new("taskset");
@@ -55,7 +92,7 @@ pub(crate) fn serve(scope: &Scope, configuration: &str, core: Option<u32>) -> Re
         None => Command::new(binary()?),
     };
     command.args(["serve", "--json", "--config"]).arg(file);
-    let mut process = scope.start("ringback", &command)?;
+    let mut process = scope.start(name, &command)?;
     wait_ready(&mut process)?;
     Ok(process)
 }
