@@ -271,7 +271,7 @@ impl Server {
                 let Some(packet) = self.layer.request_of(id) else { return };
                 let mut reply = self.reply(packet, status).reason(reason);
                 for (name, value) in fields {
-                    reply = reply.header(name, value);
+                    reply = reply.header_text(name, &value);
                 }
                 self.layer.respond(now, id, status, reply.finish());
             }

@@ -1,4 +1,5 @@
 use crate::edit::{Clean, ViaStamp};
+use crate::text::{push_address, push_number};
 use crate::{HeaderName, Message, reason_phrase};
 use bytes::Bytes;
 use std::fmt::Display;
@@ -10,39 +11,55 @@ use std::net::SocketAddr;
 /// can smuggle in a field.
 #[must_use]
 pub struct Builder {
-    start: String,
-    fields: String,
-    /// Where a To tag goes into `fields`, when To has none.
+    /// The start line and the fields.
+    text: String,
+    /// Where the fields begin.
+    fields_at: usize,
+    /// Where a To tag goes, when To has none.
     tag_at: Option<usize>,
     body: Vec<u8>,
 }
 
+/// Bytes of a start line and fields for which room is made at once.
+const TEXT_USUAL: usize = 768;
+
+/// Where a Reason-Phrase begins.
+const STATUS_LINE_PHRASE: usize = "SIP/2.0 200 ".len();
+
 impl Builder {
     /// A request without fields.
     pub fn request(method: &str, uri: impl Display) -> Builder {
-        let mut start = String::with_capacity(64);
-        Clean(&mut start).value(format_args!("{method} {uri} SIP/2.0"));
-        Builder { start, fields: String::with_capacity(512), tag_at: None, body: Vec::new() }
+        let mut text = String::with_capacity(TEXT_USUAL);
+        Clean(&mut text).value(format_args!("{method} {uri} SIP/2.0"));
+        Builder::of_start_line(text)
+    }
+
+    fn of_start_line(mut text: String) -> Builder {
+        text.push_str("\r\n");
+        Builder { fields_at: text.len(), text, tag_at: None, body: Vec::new() }
     }
 
     /// A response to `request`, which came from `source`: Via (with `received` and `rport` as RFC 3261 section 18.2.1 and
     /// RFC 3581 have them), From, To, Call-ID and CSeq are copied (section 8.2.6.2), and Record-Route where a dialog may come of it
     /// (section 12.1.1). The Reason-Phrase is the usual one.
     pub fn reply(request: &Message, status: u16, source: SocketAddr) -> Builder {
-        let mut start = String::with_capacity(48);
-        Clean(&mut start).value(format_args!("SIP/2.0 {status} {}", reason_phrase(status)));
-        let mut builder = Builder { start, fields: String::with_capacity(512), tag_at: None, body: Vec::new() };
+        let mut text = String::with_capacity(TEXT_USUAL);
+        text.push_str("SIP/2.0 ");
+        push_number(&mut text, status.into());
+        text.push(' ');
+        text.push_str(reason_phrase(status));
+        let mut builder = Builder::of_start_line(text);
         builder.copy_vias(request, source);
         if (101..300).contains(&status) {
             for value in request.fields(HeaderName::RecordRoute) {
-                Clean(&mut builder.fields).copy("Record-Route", value);
+                Clean(&mut builder.text).copy("Record-Route", value);
             }
         }
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
             let Some(value) = request.header(name) else { continue };
-            Clean(&mut builder.fields).copy(name.as_str(), value);
+            Clean(&mut builder.text).copy(name.as_str(), value);
             if name == HeaderName::To && request.to_tag().is_none() {
-                builder.tag_at = Some(builder.fields.len() - 2);
+                builder.tag_at = Some(builder.text.len() - 2);
             }
         }
         builder
@@ -50,7 +67,7 @@ impl Builder {
 
     fn copy_vias(&mut self, request: &Message, source: SocketAddr) {
         let stamp = ViaStamp::of(request, source);
-        let mut text = Clean(&mut self.fields);
+        let mut text = Clean(&mut self.text);
         for (nth, value) in request.fields(HeaderName::Via).enumerate() {
             let Some(stamp) = stamp.as_ref().filter(|_| nth == 0) else {
                 text.copy("Via", value);
@@ -62,11 +79,13 @@ impl Builder {
             text.text("Via: ");
             text.text(&value[..rport]);
             if stamp.rport_at.is_some() {
-                text.value(format_args!("={}", source.port()));
+                text.0.push('=');
+                push_number(text.0, source.port().into());
             }
             text.text(&value[rport..end]);
             if stamp.received {
-                text.value(format_args!(";received={}", source.ip()));
+                text.0.push_str(";received=");
+                push_address(text.0, source.ip());
             }
             text.text(&value[end..]);
             text.0.push_str("\r\n");
@@ -75,28 +94,42 @@ impl Builder {
 
     /// Another Reason-Phrase than the usual one of a response.
     pub fn reason(mut self, phrase: &str) -> Builder {
-        self.start.truncate("SIP/2.0 200 ".len());
-        Clean(&mut self.start).value(phrase);
+        if self.text.get(STATUS_LINE_PHRASE..self.fields_at - 2) == Some(phrase) {
+            return self;
+        }
+        let mut start = String::with_capacity(64);
+        start.push_str(self.text.get(..STATUS_LINE_PHRASE).unwrap_or("")); // the caller's own
+        Clean(&mut start).own(phrase);
+        start.push_str("\r\n");
+        self.text.replace_range(..self.fields_at, &start);
+        self.tag_at = self.tag_at.map(|at| at + start.len() - self.fields_at);
+        self.fields_at = start.len();
         self
     }
 
     /// A field that we know.
     pub fn header(mut self, name: HeaderName, value: impl Display) -> Builder {
-        Clean(&mut self.fields).field(name.as_str(), value);
+        Clean(&mut self.text).field(name.as_str(), value);
+        self
+    }
+
+    /// The same for a value that is text already, without the formatting machinery.
+    pub fn header_text(mut self, name: HeaderName, value: &str) -> Builder {
+        Clean(&mut self.text).own_field(name.as_str(), value);
         self
     }
 
     /// A field by its name.
     pub fn field(mut self, name: &str, value: impl Display) -> Builder {
-        Clean(&mut self.fields).field(name, value);
+        Clean(&mut self.text).field(name, value);
         self
     }
 
     /// The tag that To gets, when the request's To has none. A 100 gets none (RFC 3261 section 8.2.6.2 lets it).
     pub fn to_tag(mut self, tag: &str) -> Builder {
         if let Some(at) = self.tag_at.take() {
-            self.fields.insert_str(at, tag);
-            self.fields.insert_str(at, ";tag=");
+            self.text.insert_str(at, tag);
+            self.text.insert_str(at, ";tag=");
         }
         self
     }
@@ -109,14 +142,13 @@ impl Builder {
     }
 
     /// The message's bytes.
-    pub fn finish(self) -> Bytes {
-        let mut bytes = self.start.into_bytes();
-        bytes.reserve_exact(self.fields.len() + self.body.len() + 32);
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(self.fields.as_bytes());
-        bytes.extend_from_slice(b"Content-Length: ");
-        bytes.extend_from_slice(self.body.len().to_string().as_bytes());
-        bytes.extend_from_slice(b"\r\n\r\n");
+    pub fn finish(mut self) -> Bytes {
+        self.text.push_str("Content-Length: ");
+        push_number(&mut self.text, self.body.len() as u64);
+        self.text.push_str("\r\n\r\n");
+        // A response is kept for half a minute: no byte more than it has.
+        let mut bytes = Vec::with_capacity(self.text.len() + self.body.len());
+        bytes.extend_from_slice(self.text.as_bytes());
         bytes.extend_from_slice(&self.body);
         Bytes::from(bytes)
     }

@@ -220,6 +220,19 @@ impl Clean<'_> {
         self.0.push_str("\r\n");
     }
 
+    /// A field of ours whose value is text already.
+    pub(crate) fn own_field(&mut self, name: &str, value: &str) {
+        self.0.push_str(name);
+        self.0.push_str(": ");
+        self.own(value);
+        self.0.push_str("\r\n");
+    }
+
+    /// Text of ours.
+    pub(crate) fn own(&mut self, text: &str) {
+        let _ = self.write_str(text); // writing to a String cannot fail
+    }
+
     /// What stood in a message before: a NUL in it is a quoted-pair's, and stays.
     pub(crate) fn text(&mut self, text: &str) {
         if memchr::memchr2(b'\r', b'\n', text.as_bytes()).is_none() {

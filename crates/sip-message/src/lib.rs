@@ -43,7 +43,7 @@ pub use params::Params;
 pub use parse::{HEADERS_MAX, MESSAGE_BYTES_MAX};
 pub use status::reason_phrase;
 pub use telephone::TelephoneNumber;
-pub use text::{unescape, unfold, unquote};
+pub use text::{push_number, unescape, unfold, unquote};
 pub use transport::Transport;
 pub use uri::{Host, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};

@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr3};
 use std::borrow::Cow;
+use std::fmt::Write;
+use std::net::IpAddr;
 
 /// Linear white space of RFC 3261 section 25.1, the line breaks of a folded value among them.
 pub(crate) const fn is_lws(byte: u8) -> bool {
@@ -213,9 +215,55 @@ pub(crate) fn unescape_unreserved(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// A number in decimal digits, without the formatting machinery.
+pub fn push_number(text: &mut String, number: u64) {
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+}
+
+/// A literal address; an IPv6 one without brackets.
+pub(crate) fn push_address(text: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => {
+            for (nth, octet) in v4.octets().into_iter().enumerate() {
+                if nth > 0 {
+                    text.push('.');
+                }
+                push_number(text, octet.into());
+            }
+        }
+        IpAddr::V6(v6) => {
+            let _ = write!(text, "{v6}"); // writing to a String cannot fail
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_formatted() {
+        for number in [0, 7, 10, 65_535, u64::MAX] {
+            let mut text = String::from("=");
+            push_number(&mut text, number);
+            assert_eq!(text, format!("={number}"));
+        }
+        for address in ["0.0.0.0", "192.0.2.255", "::1", "2001:db8::1"] {
+            let mut text = String::new();
+            push_address(&mut text, address.parse().unwrap());
+            assert_eq!(text, address);
+        }
+    }
 
     #[test]
     fn quotes_folds_and_escapes() {

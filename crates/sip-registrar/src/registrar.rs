@@ -3,7 +3,7 @@ use crate::decide::decide;
 use crate::request::Wish;
 use crate::{AddressOfRecord, Binding, Change, Outcome, Refused, Snapshot};
 use engine::{Now, Rng, Table, TableKey};
-use sip_message::{HeaderName, Message};
+use sip_message::{HeaderName, Message, push_number};
 use sip_transaction::Flow;
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -279,11 +279,12 @@ impl Registrar {
 /// A binding as a value of Contact, with the time that it still has.
 fn contact_value(binding: &Binding, now: Now) -> String {
     let mut text = String::with_capacity(binding.contact().len() + binding.params().len() + 32);
-    let _ = write!(text, "<{}>", binding.contact());
+    text.extend(["<", binding.contact(), ">"]);
     if binding.q() < 1000 {
         let _ = write!(text, ";q=0.{:03}", binding.q());
     }
-    let _ = write!(text, "{};expires={}", binding.params(), binding.expires_in_s(now));
+    text.extend([binding.params(), ";expires="]);
+    push_number(&mut text, binding.expires_in_s(now));
     text
 }
 

@@ -162,7 +162,8 @@ impl TransactionLayer {
         let request = &packet.message;
         let from_tag = request.from_tag().unwrap_or("");
         let tag = self.mac.of(&[b"to tag", request.call_id().as_bytes(), from_tag.as_bytes()]) as u64;
-        Builder::reply(request, status, packet.flow.remote).to_tag(&format!("{tag:016x}"))
+        let digits: [u8; 16] = std::array::from_fn(|at| b"0123456789abcdef"[(tag >> (60 - 4 * at) & 15) as usize]);
+        Builder::reply(request, status, packet.flow.remote).to_tag(std::str::from_utf8(&digits).unwrap_or(""))
     }
 
     /// Whether a request belongs to what is already under way: a retransmission, an ACK to a refusal of ours, a CANCEL whose
