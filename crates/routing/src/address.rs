@@ -1,5 +1,5 @@
 use crate::{Pattern, Wanted};
-use sip_message::{Scheme, Uri, unescape};
+use sip_message::{Scheme, TelephoneNumber, Uri};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -69,15 +69,11 @@ impl fmt::Display for AddressPattern {
 /// The number or name that a URI is for: its user part without escapes; of a telephone number (`tel:`, or `user=phone`) without
 /// visual separators and parameters (RFC 3966 section 3, RFC 3261 section 19.1.6). Empty when there is none.
 pub(crate) fn number<'a>(uri: &Uri<'a>) -> Cow<'a, str> {
+    if let Some(telephone) = TelephoneNumber::of(uri) {
+        return Cow::Owned(telephone.digits().to_owned());
+    }
     let user = uri.user.unwrap_or_default();
-    let is_phone = is_tel(uri) || uri.param("user").is_some_and(|is| is.eq_ignore_ascii_case("phone"));
-    let user = if is_phone { user.split(';').next().unwrap_or_default() } else { user };
-    let plain = match unescape(user) {
-        Cow::Borrowed(_) => Cow::Borrowed(user),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-    };
-    let is_separator = |letter: char| matches!(letter, '-' | '.' | '(' | ')');
-    if is_phone && plain.contains(is_separator) { Cow::Owned(plain.replace(is_separator, "")) } else { plain }
+    if user.contains('%') { Cow::Owned(uri.user_unescaped()) } else { Cow::Borrowed(user) }
 }
 
 /// Whether it is a telephone number that names no host.

@@ -3,6 +3,9 @@ use crate::Place;
 /// Seconds after which nobody has answered, when nobody says otherwise.
 pub const NO_ANSWER_AFTER_S: u32 = 20;
 
+/// Seconds that it may ring before that at most: beyond three minutes callers' own timers end it (RFC 3261 section 16.6, timer C).
+pub const NO_ANSWER_AFTER_S_MAX: u32 = 180;
+
 /// Where calls to a user go instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwards {

@@ -25,7 +25,7 @@ mod tests;
 pub use action::{Action, REDIRECTS, RING_S, RING_S_MAX};
 pub use address::AddressPattern;
 pub use facts::Facts;
-pub use forwards::{Forwards, NO_ANSWER_AFTER_S};
+pub use forwards::{Forwards, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX};
 pub use hours::{Days, Hours, Zone};
 pub use limit::{Limit, Limiter};
 pub use network::Network;

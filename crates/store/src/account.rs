@@ -1,3 +1,4 @@
+use routing::Forwards;
 use sip_auth::Secrets;
 
 /// Bytes that the name of an account may have.
@@ -12,6 +13,15 @@ pub struct Account {
     pub realm: String,
     /// H(name:realm:password).
     pub secrets: Secrets,
+    /// Where calls to it go instead.
+    pub forwards: Forwards,
+}
+
+impl Account {
+    /// An account whose calls go nowhere else.
+    pub fn new(name: &str, realm: &str, secrets: Secrets) -> Account {
+        Account { name: name.to_owned(), realm: realm.to_owned(), secrets, forwards: Forwards::default() }
+    }
 }
 
 /// Whether an account may have this name: one that needs no escapes in a URI and no quoting anywhere (RFC 3261 section 25.1, user).

@@ -1,5 +1,6 @@
 use crate::users_file::Stamp;
 use crate::{Account, StoreError, UsersFile};
+use routing::Forwards;
 use sip_auth::Secrets;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,8 +15,16 @@ struct Shared {
     realm: String,
     configured: Mutex<Vec<Account>>,
     file: Option<UsersFile>,
-    by_name: RwLock<HashMap<String, Secrets>>,
+    by_name: RwLock<HashMap<String, Known>>,
     read: Mutex<Option<Stamp>>,
+}
+
+/// What is known of an account.
+#[derive(Debug)]
+struct Known {
+    secrets: Secrets,
+    /// Few have any.
+    forwards: Option<Box<Forwards>>,
 }
 
 impl Accounts {
@@ -35,7 +44,13 @@ impl Accounts {
 
     /// The secrets of `name` in our realm; `None` for a name that may not register.
     pub fn secrets(&self, name: &str) -> Option<Secrets> {
-        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).map(|known| known.secrets.clone())
+    }
+
+    /// Where calls to `name` go instead; `None` when they go nowhere else, and for a name that is nobody's.
+    pub fn forwards(&self, name: &str) -> Option<Forwards> {
+        let by_name = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
+        by_name.get(name)?.forwards.as_deref().cloned()
     }
 
     /// Whether there is such an account.
@@ -86,12 +101,17 @@ impl Accounts {
         let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
         let valid = in_file.into_iter().filter(|account| account.realm == self.0.realm);
         let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let all = valid.chain(configured).map(|account| (account.name, account.secrets)).collect();
+        let known = |account: Account| {
+            let forwards = (!account.forwards.is_empty()).then(|| Box::new(account.forwards));
+            (account.name, Known { secrets: account.secrets, forwards })
+        };
+        let all = valid.chain(configured).map(known).collect();
         let before = std::mem::replace(&mut *self.0.by_name.write().unwrap_or_else(PoisonError::into_inner), all);
         *read = stamp;
         drop(read);
         let now = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let changed = before.into_iter().filter(|(name, secrets)| now.get(name) != Some(secrets));
+        let changed =
+            before.into_iter().filter(|(name, old)| now.get(name).is_none_or(|new| new.secrets != old.secrets));
         Ok(changed.map(|(name, _)| name).collect())
     }
 }
@@ -101,6 +121,7 @@ mod tests {
     use super::Accounts;
     use crate::Account;
     use crate::users_file::tests::{Scratch, account};
+    use routing::{Forwards, Place};
     use std::fs;
 
     #[test]
@@ -134,7 +155,7 @@ mod tests {
         }
         let accounts =
             Accounts::load("ringback", vec![account("103", "typed"), account("104", "x")], Some(file.clone())).unwrap();
-        file.replace(account("101", "y")).unwrap();
+        file.replace_secrets(account("101", "y")).unwrap();
         file.remove("102").unwrap();
         let mut changed = accounts.refresh().unwrap();
         changed.sort();
@@ -143,6 +164,20 @@ mod tests {
         changed.sort();
         assert_eq!(changed, ["103", "104"]);
         assert_eq!(accounts.names(), ["100", "101", "103"]);
+    }
+
+    #[test]
+    fn forwards_are_there_and_a_change_of_them_drops_nobody() {
+        let scratch = Scratch::new("forwards");
+        let forwarded = |to| Account {
+            forwards: Forwards { busy: Some(Place::parse(to).unwrap()), ..Forwards::default() },
+            ..account("100", "x")
+        };
+        let accounts = Accounts::load("ringback", vec![forwarded("101")], Some(scratch.users())).unwrap();
+        assert_eq!(accounts.forwards("100").unwrap().busy, Some(Place::parse("101").unwrap()));
+        assert_eq!(accounts.configure(vec![forwarded("sip:a@b"), account("101", "x")]).unwrap(), [""; 0]);
+        assert_eq!(accounts.forwards("100").unwrap().busy, Some(Place::parse("sip:a@b").unwrap()));
+        assert_eq!((accounts.forwards("101"), accounts.forwards("102")), (None, None));
     }
 
     #[test]

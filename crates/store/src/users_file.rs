@@ -1,4 +1,5 @@
 use crate::{Account, StoreError, atomic, valid_name};
+use routing::{Forwards, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX, Place};
 use serde::{Deserialize, Serialize};
 use sip_auth::Secrets;
 use std::fs::{self, File, OpenOptions};
@@ -65,11 +66,11 @@ impl UsersFile {
         })
     }
 
-    /// Replaces the secrets of an account; [`StoreError::NoSuchUser`] if there is none.
-    pub fn replace(&self, account: Account) -> Result<(), StoreError> {
+    /// Replaces the realm and the secrets of an account, and nothing else; [`StoreError::NoSuchUser`] if there is none.
+    pub fn replace_secrets(&self, account: Account) -> Result<(), StoreError> {
         self.change(|accounts| match accounts.iter_mut().find(|other| other.name == account.name) {
             Some(old) => {
-                *old = account;
+                (old.realm, old.secrets) = (account.realm, account.secrets);
                 Ok(())
             }
             None => Err(StoreError::NoSuchUser(account.name)),
@@ -128,6 +129,55 @@ struct TypedUser {
     realm: String,
     ha1_md5: String,
     ha1_sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forward: Option<TypedForwards>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedForwards {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    always: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_answer_after_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_registered: Option<String>,
+}
+
+impl TypedForwards {
+    fn read(self) -> Result<Forwards, String> {
+        let place = |text: Option<String>| {
+            let read =
+                text.map(|text| Place::parse(&text).map_err(|wanted| format!("to {text:?}: {wanted} is needed")));
+            read.transpose()
+        };
+        let after_s = self.no_answer_after_s.unwrap_or(NO_ANSWER_AFTER_S);
+        if !(1..=NO_ANSWER_AFTER_S_MAX).contains(&after_s) {
+            return Err(format!("after {after_s} s: 1 to {NO_ANSWER_AFTER_S_MAX} is possible"));
+        }
+        Ok(Forwards {
+            always: place(self.always)?,
+            busy: place(self.busy)?,
+            no_answer: place(self.no_answer)?,
+            no_answer_after_s: after_s,
+            not_registered: place(self.not_registered)?,
+        })
+    }
+
+    fn of(forwards: &Forwards) -> Option<TypedForwards> {
+        let text = |place: &Option<Place>| place.as_ref().map(|place| place.as_str().to_owned());
+        (!forwards.is_empty()).then(|| TypedForwards {
+            always: text(&forwards.always),
+            busy: text(&forwards.busy),
+            no_answer: text(&forwards.no_answer),
+            no_answer_after_s: forwards.no_answer.is_some().then_some(forwards.no_answer_after_s),
+            not_registered: text(&forwards.not_registered),
+        })
+    }
 }
 
 fn parse(text: &str) -> Result<Vec<Account>, String> {
@@ -145,7 +195,11 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
         if !unhex(&user.ha1_md5, &mut secrets.md5) || !unhex(&user.ha1_sha256, &mut secrets.sha256) {
             return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256) hexadecimal digits");
         }
-        accounts.push(Account { name: user.name, realm: user.realm, secrets });
+        let forwards = match user.forward.unwrap_or_default().read() {
+            Ok(forwards) => forwards,
+            Err(what) => return wrong(&format!("has a forward {what}")),
+        };
+        accounts.push(Account { name: user.name, realm: user.realm, secrets, forwards });
     }
     Ok(accounts)
 }
@@ -156,6 +210,7 @@ fn render(accounts: &[Account]) -> String {
         realm: account.realm.clone(),
         ha1_md5: hex(&account.secrets.md5),
         ha1_sha256: hex(&account.secrets.sha256),
+        forward: TypedForwards::of(&account.forwards),
     });
     let typed = Typed { user: users.collect() };
     if accounts.is_empty() {
@@ -213,7 +268,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn account(name: &str, password: &str) -> Account {
-        Account { name: name.into(), realm: "ringback".into(), secrets: Secrets::new(name, "ringback", password) }
+        Account::new(name, "ringback", Secrets::new(name, "ringback", password))
     }
 
     #[test]
@@ -223,7 +278,7 @@ pub(crate) mod tests {
         assert_eq!(file.read().unwrap(), []);
         file.add(account("100", "first")).unwrap();
         file.add(account("alice", "second")).unwrap();
-        file.replace(account("100", "third")).unwrap();
+        file.replace_secrets(account("100", "third")).unwrap();
         assert_eq!(file.read().unwrap(), [account("100", "third"), account("alice", "second")]);
         file.remove("100").unwrap();
         assert_eq!(file.read().unwrap(), [account("alice", "second")]);
@@ -234,13 +289,37 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn forwards_come_back_and_outlive_a_new_password() {
+        let scratch = Scratch::new("forward");
+        let file = scratch.users();
+        file.add(account("100", "first")).unwrap();
+        let forward =
+            "[user.forward]\nalways = \"sip:{user}@vm.example\"\nno_answer = \"101\"\nno_answer_after_s = 12\n";
+        fs::write(file.path(), fs::read_to_string(file.path()).unwrap() + forward).unwrap();
+        file.add(account("101", "x")).unwrap();
+        file.replace_secrets(account("100", "second")).unwrap();
+        let [first, second] = &file.read().unwrap()[..] else { panic!("two users") };
+        assert_eq!(first.secrets, account("100", "second").secrets);
+        let places: Vec<_> = first.forwards.places().map(|(when, place)| (when, place.as_str())).collect();
+        assert_eq!(places, [("always", "sip:{user}@vm.example"), ("no_answer", "101")]);
+        assert_eq!((first.forwards.no_answer_after_s, second.forwards.is_empty()), (12, true));
+        for wrong in ["busy = \"a@b\"", "no_answer_after_s = 0", "bussy = \"1\""] {
+            fs::write(file.path(), fs::read_to_string(file.path()).unwrap().replace("no_answer_after_s = 12", wrong))
+                .unwrap();
+            assert!(matches!(file.read(), Err(StoreError::Damaged { .. })), "{wrong}");
+            fs::write(file.path(), fs::read_to_string(file.path()).unwrap().replace(wrong, "no_answer_after_s = 12"))
+                .unwrap();
+        }
+    }
+
+    #[test]
     fn names_are_checked_and_taken_once() {
         let scratch = Scratch::new("names");
         let file = scratch.users();
         file.add(account("100", "x")).unwrap();
         assert!(matches!(file.add(account("100", "x")), Err(StoreError::UserExists(_))));
         assert!(matches!(file.add(account("a b", "x")), Err(StoreError::BadName(_))));
-        assert!(matches!(file.replace(account("101", "x")), Err(StoreError::NoSuchUser(_))));
+        assert!(matches!(file.replace_secrets(account("101", "x")), Err(StoreError::NoSuchUser(_))));
         assert!(matches!(file.remove("101"), Err(StoreError::NoSuchUser(_))));
     }
 

@@ -111,7 +111,7 @@ fn create_first_users(file: &UsersFile, realm: &str, rng: &mut Rng) -> Result<Ve
     for name in FIRST_USERS {
         let password = secrets::password(rng);
         let secrets = Secrets::new(name, realm, &password);
-        file.add(Account { name: name.to_owned(), realm: realm.to_owned(), secrets })?;
+        file.add(Account::new(name, realm, secrets))?;
         created.push((name, password));
     }
     Ok(created)

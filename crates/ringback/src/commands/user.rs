@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             Ok(Exit::Done)
         }
         Verb::Add(secret) => set_password(&secret, console, ("added", Missing::Create), UsersFile::add),
-        Verb::Passwd(secret) => set_password(&secret, console, ("changed", Missing::Refuse), UsersFile::replace),
+        Verb::Passwd(secret) => set_password(&secret, console, ("changed", Missing::Refuse), UsersFile::replace_secrets),
     }
 }
 
@@ -186,7 +186,7 @@ fn set_password(
     let realm = users.config.auth.realm.clone();
     let password = typed.as_deref().or(generated.as_deref()).unwrap_or_default();
     let secrets = Secrets::new(name, &realm, password);
-    change(&users.file, Account { name: name.clone(), realm, secrets })?;
+    change(&users.file, Account::new(name, &realm, secrets))?;
     let rest = users.tell_the_exchange();
     let words = match &generated {
         Some(password) => {

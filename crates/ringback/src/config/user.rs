@@ -89,5 +89,5 @@ pub(super) fn read(
             secrets
         }
     };
-    if problems.is_empty() { Ok(Account { name, realm: realm.to_owned(), secrets }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Account::new(&name, realm, secrets)) } else { Err(problems) }
 }
