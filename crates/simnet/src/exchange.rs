@@ -1,3 +1,4 @@
+use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
 use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
@@ -41,6 +42,7 @@ pub struct Exchange {
     pub secrets: BTreeMap<String, Secrets>,
     keys: Keys,
     at: SocketAddr,
+    tables: Tables,
 }
 
 /// What comes out of a node.
@@ -79,7 +81,14 @@ impl Exchange {
         (config.configure)(&mut server_config);
         let servers =
             (0..config.shards).map(|shard| Server::new(server_config.clone(), shard as u16, rng.split())).collect();
-        Exchange { servers, location: Location::new(rng), secrets: BTreeMap::new(), keys, at }
+        Exchange {
+            servers,
+            location: Location::new(rng),
+            secrets: BTreeMap::new(),
+            keys,
+            at,
+            tables: Tables::default(),
+        }
     }
 
     /// The shard that these bytes belong to.
@@ -142,6 +151,9 @@ impl Exchange {
     }
 
     fn handle(&mut self, now: Now, shard: usize, input: Input) -> Vec<Outgoing> {
+        if let Input::Packet { flow, bytes } = &input {
+            self.tables.comes(*flow, bytes);
+        }
         self.servers[shard].handle_input(now, input);
         self.drain(shard)
     }
@@ -152,6 +164,7 @@ impl Exchange {
         outputs
             .map(|output| match output {
                 Output::Send { flow, bytes, transaction } => {
+                    self.tables.leaves(flow, &bytes);
                     Outgoing::Send { flow, bytes, transaction: transaction.map(|id| (shard, id)) }
                 }
                 Output::Ask(ask) => Outgoing::Ask { shard, ask },

@@ -19,6 +19,7 @@ mod world;
 
 mod exchange;
 mod script;
+mod tables;
 mod telephone;
 
 pub use exchange::{DOMAIN, Exchange, ExchangeConfig};

@@ -1,4 +1,5 @@
 use crate::exchange::{Hosts, Outgoing, flows_to};
+use crate::tables::Tables;
 use engine::{Now, Rng};
 use phone::{
     Account, AccountId, Answer, Answering, Ask, CallId, Command, Config, Dial, Event, Input, MediaSocket, Output, Phone,
@@ -23,6 +24,7 @@ pub struct Telephone {
     open: BTreeSet<MediaSocket>,
     opened: u32,
     dialled: u32,
+    tables: Tables,
 }
 
 impl Telephone {
@@ -34,7 +36,16 @@ impl Telephone {
             ..Config::default()
         };
         let phone = Phone::new(config, rng);
-        Telephone { phone, events: Vec::new(), hz, at, open: BTreeSet::new(), opened: 0, dialled: 0 }
+        Telephone {
+            phone,
+            events: Vec::new(),
+            hz,
+            at,
+            open: BTreeSet::new(),
+            opened: 0,
+            dialled: 0,
+            tables: Tables::default(),
+        }
     }
 
     /// What a person does with it, in words.
@@ -104,6 +115,9 @@ impl Telephone {
     }
 
     pub(crate) fn handle(&mut self, now: Now, hosts: &Hosts, input: Input) -> Vec<Outgoing> {
+        if let Input::Packet { flow, bytes } = &input {
+            self.tables.comes(*flow, bytes);
+        }
         self.phone.handle_input(now, input);
         self.drain(now, hosts)
     }
@@ -128,6 +142,7 @@ impl Telephone {
         while let Some(output) = self.phone.poll_output() {
             match output {
                 Output::Send { flow, bytes, transaction } => {
+                    self.tables.leaves(flow, &bytes);
                     outgoing.push(Outgoing::Send { flow, bytes, transaction: transaction.map(|id| (0, id)) });
                 }
                 Output::SendMedia { socket, to, bytes } => {

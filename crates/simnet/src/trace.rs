@@ -70,7 +70,11 @@ pub(crate) fn what(bytes: &Bytes) -> String {
     match Message::parse(bytes.clone()) {
         Ok(message) if message.is_request() => message.method_text().to_owned(),
         Ok(message) => format!("{} {}", message.status(), message.method_text()),
-        Err(_) => String::from_utf8_lossy(bytes).split([' ', '\r', '\n']).next().unwrap_or("").to_owned(),
+        Err(malformed) => match malformed.request().map(|partial| (partial.status(), partial.cseq())) {
+            // An answer to a request that lacked what answers copy.
+            Some((status @ 1.., Ok(cseq))) => format!("{status} {}", cseq.method_text),
+            _ => String::from_utf8_lossy(bytes).split([' ', '\r', '\n']).next().unwrap_or("").to_owned(),
+        },
     }
 }
 
