@@ -123,13 +123,12 @@ impl Calls {
         }
         let Some((number, sender)) = self.find(request) else { return };
         let branch = if cancel { self.branch_of(request) } else { 0 };
-        self.step(now, number, |call, _, room| match (cancel, sender) {
-            (true, Side::Caller) => {
+        self.step(now, number, |call, _, room| {
+            if cancel {
                 call.handle_cancel(branch);
-                Step::Stays
+                return Step::Stays;
             }
-            (true, Side::Callee) => Step::Stays,
-            (false, _) => call.handle_request(now, sender, request, room),
+            call.handle_request(now, sender, request, room)
         });
     }
 
@@ -161,7 +160,7 @@ impl Calls {
         }
         let Some((number, Side::Caller)) = self.find(&refusal) else { return };
         let branch = self.branch_of(&refusal);
-        self.step(now, number, |call, _, _| call.handle_refusal(&refusal, branch));
+        self.step(now, number, |call, _, _| call.handle_refusal(refusal.status(), branch));
     }
 
     /// Ends a call, whatever state it is in; `reason` is the value of a Reason field (RFC 3326) for both ends, or empty. `false` when

@@ -98,19 +98,18 @@ impl Call {
         }
     }
 
-    /// The caller's CANCEL.
+    /// The caller's CANCEL. One that comes too late changes nothing: what was answered is not refused any more.
     pub(crate) fn handle_cancel(&mut self, branch: u64) {
-        if self.state != State::Answered && self.branch == branch {
+        if self.branch == branch {
             self.given_up.get_or_insert(End::Cancelled);
         }
     }
 
-    /// A final response other than 2xx goes back to the caller.
-    pub(crate) fn handle_refusal(&self, refusal: &Message, branch: u64) -> Step {
-        let is_its = refusal.cseq().is_ok_and(|cseq| cseq.number == self.invite_cseq) && branch == self.branch;
+    /// A final response other than 2xx goes back, to the INVITE whose top Via had this branch.
+    pub(crate) fn handle_refusal(&self, status: u16, branch: u64) -> Step {
         match self.state {
-            State::Trying | State::Ringing if is_its => {
-                Step::Over(self.given_up.unwrap_or(End::Refused(refusal.status())))
+            State::Trying | State::Ringing if branch == self.branch => {
+                Step::Over(self.given_up.unwrap_or(End::Refused(status)))
             }
             State::Trying | State::Ringing | State::Answered => Step::Stays,
         }
