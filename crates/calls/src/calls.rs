@@ -178,7 +178,7 @@ impl Calls {
             invite = given_up;
             step
         });
-        self.outputs.extend(invite.map(Output::GiveUp));
+        self.outputs.extend(invite.map(|invite| Output::GiveUp { invite, reason: reason.into() }));
         true
     }
 

@@ -43,8 +43,13 @@ pub enum End {
 pub enum Output {
     /// Send this with a Via of ours, in a client transaction, whose response is nobody's business but ours.
     Bye(Box<Bye>),
-    /// Give this INVITE up as if its caller had cancelled it: its branches are cancelled, it gets a 487.
-    GiveUp(ServerTransactionId),
+    /// Give an INVITE up as if its caller had cancelled it: its branches are cancelled, it gets a 487.
+    GiveUp {
+        /// Its transaction.
+        invite: ServerTransactionId,
+        /// The value of a Reason field (RFC 3326) for the CANCELs, or empty.
+        reason: Box<str>,
+    },
     /// Something happened to a call.
     Event(Event),
 }

@@ -92,7 +92,7 @@ fn a_call_that_waits_for_its_ack_ends_with_that() {
          -> started 0.1
          bob 180
          ops hang up 0.1 x
-         -> give up 1
+         -> give up 1 because x
          bob 200
          -> answered 0.1
          alice ACK

@@ -179,7 +179,8 @@ impl World {
                 assert!(call.began() <= at && at <= self.now.wall);
                 format!("ended {} {why:?}", call.id())
             }
-            Output::GiveUp(invite) => format!("give up {}", self.invites[&invite]),
+            Output::GiveUp { invite, reason } if reason.is_empty() => format!("give up {}", self.invites[&invite]),
+            Output::GiveUp { invite, reason } => format!("give up {} because {reason}", self.invites[&invite]),
             Output::Bye(bye) => words_of_bye(&bye),
         }
     }
