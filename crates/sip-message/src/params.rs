@@ -1,4 +1,4 @@
-use crate::text::{find_unquoted, split_once, trim_lws};
+use crate::text::{find_unquoted, kind, leading, split_once, trim_lws};
 
 /// The `;name=value` parameters behind a URI or a header field's value, in the order they were written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +24,17 @@ impl<'a> Params<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
-            rest = trim_lws(rest).strip_prefix(';')?;
+            rest = if rest.starts_with(';') { &rest[1..] } else { trim_lws(rest).strip_prefix(';')? };
+            // As nearly everybody writes them: tokens without white space.
+            let bytes = rest.as_bytes();
+            let name_end = leading(bytes, kind::TOKEN);
+            let value = bytes.get(name_end).filter(|b| **b == b'=').map(|_| name_end + 1);
+            let end = value.map_or(name_end, |begin| begin + leading(&bytes[begin..], kind::TOKEN));
+            if matches!(bytes.get(end), None | Some(b';')) {
+                let (one, after) = rest.split_at(end);
+                rest = after;
+                return Some((&one[..name_end], value.map(|begin| &one[begin..])));
+            }
             let end = find_unquoted(rest, b';').unwrap_or(rest.len());
             let (one, after) = rest.split_at(end);
             rest = after;

@@ -85,6 +85,11 @@ static KINDS: [u8; 256] = {
     kinds
 };
 
+/// How many bytes of this kind `text` begins with.
+pub(crate) fn leading(text: &[u8], kind: u8) -> usize {
+    text.iter().position(|byte| KINDS[*byte as usize] & kind == 0).unwrap_or(text.len())
+}
+
 /// Whether every byte of `text` is of this kind.
 pub(crate) fn all(text: &[u8], kind: u8) -> bool {
     text.iter().fold(kind, |left, byte| left & KINDS[*byte as usize]) != 0
