@@ -209,7 +209,7 @@ impl Call {
 mod tests {
     use super::{Call, Dialog};
 
-    /// What a call costs besides its texts: with them about a kilobyte, which [`CALLS_MAX`](crate::CALLS_MAX) is chosen by.
+    /// What a call costs besides its texts: with them, their allocations and its places in the tables about 1.3 kB, which [`CALLS_MAX`](crate::CALLS_MAX) is chosen by.
     #[test]
     fn a_call_is_small() {
         assert!(std::mem::size_of::<Call>() <= 640, "{}", std::mem::size_of::<Call>());

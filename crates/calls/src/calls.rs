@@ -7,7 +7,8 @@ use sip_transaction::{Packet, ServerTransactionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Calls that are watched at once. The next one passes all the same, unwatched and counted ([`Calls::unwatched`]).
+/// Calls that are watched at once, at about 1.3 kB each. The next one passes all the same, unwatched and counted
+/// ([`Calls::unwatched`]): it is neither listed nor limited, and cannot be ended by us.
 pub const CALLS_MAX: usize = 1 << 17;
 
 /// Bytes of text (addresses, routes, tags) that are held for all calls together. A call that would need more passes unwatched, its
