@@ -33,7 +33,7 @@ pub(crate) struct Account<'a> {
     pub(crate) ip: &'a str,
     /// The exchange it registers with; `None`: no registration, direct calls only.
     pub(crate) exchange: Option<&'a str>,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub(crate) transport: &'a str,
     pub(crate) answer: Answer,
     /// What its microphone hears.
@@ -52,10 +52,15 @@ pub(crate) struct Baresip {
 impl Baresip {
     /// Starts one and returns when it is registered (or, without an exchange, when it takes commands).
     pub(crate) fn start(scope: &Scope, account: &Account<'_>) -> Result<Self> {
+        Self::start_trusting(scope, account, None)
+    }
+
+    /// The same for one that insists on certificates by this authority.
+    pub(crate) fn start_trusting(scope: &Scope, account: &Account<'_>, authority: Option<&Path>) -> Result<Self> {
         let Account { user, ip, .. } = *account;
         let dir = scope.dir().join(user);
         let tone = scope.write(&format!("{user}/tone.wav"), tone::wav(account.tone_hz, 30))?;
-        scope.write(&format!("{user}/config"), configuration(ip, &dir, &tone))?;
+        scope.write(&format!("{user}/config"), configuration(ip, &dir, &tone) + &trust(authority))?;
         scope.write(&format!("{user}/accounts"), account_line(account))?;
         scope.write(&format!("{user}/contacts"), "")?;
         let mut command = Command::new("baresip");
@@ -208,6 +213,11 @@ fn account_line(account: &Account<'_>) -> String {
         "<sip:{user}@{host};transport={transport}>;auth_user={user};auth_pass={PASSWORD};answermode={answer};\
          regint={interval};audio_codecs=pcmu\n"
     )
+}
+
+fn trust(authority: Option<&Path>) -> String {
+    let line = |authority: &Path| format!("sip_cafile {}\nsip_verify_server yes\n", authority.display());
+    authority.map(line).unwrap_or_default()
 }
 
 fn configuration(ip: &str, dir: &Path, tone: &Path) -> String {

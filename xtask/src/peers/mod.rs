@@ -1,6 +1,8 @@
 //! The programs that the tests run against, one file each.
 
 pub(crate) mod baresip;
+pub(crate) mod browser;
+pub(crate) mod dnsmasq;
 pub(crate) mod kamailio;
 pub(crate) mod raw;
 pub(crate) mod ringback;

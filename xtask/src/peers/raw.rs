@@ -1,7 +1,7 @@
 //! Bytes on a socket, for what no well-behaved program would send.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -39,6 +39,55 @@ impl UdpPeer {
         let len = self.0.recv(&mut answer).context("no answer to a datagram")?;
         Ok(String::from_utf8_lossy(&answer[..len]).into_owned())
     }
+}
+
+impl UdpPeer {
+    /// Everything that arrives until `deadline`.
+    pub(crate) fn receive_until(&self, deadline: Instant) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        let mut datagram = vec![0; 65_536];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(all);
+            }
+            self.0.set_read_timeout(Some(left))?;
+            match self.0.recv(&mut datagram) {
+                Ok(len) => all.push(String::from_utf8_lossy(&datagram[..len]).into_owned()),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => return Err(error).context("receiving datagrams"),
+            }
+        }
+    }
+
+    /// The first thing to arrive of which `wanted` holds.
+    pub(crate) fn wait_for(&self, what: &str, within: Duration, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let deadline = Instant::now() + within;
+        let mut datagram = vec![0; 65_536];
+        let mut seen = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.0.set_read_timeout(Some(left))?;
+            let Ok(len) = self.0.recv(&mut datagram) else { bail!("no {what} within {within:?}, but {seen:#?}") };
+            let text = String::from_utf8_lossy(&datagram[..len]).into_owned();
+            if wanted(&text) {
+                return Ok(text);
+            }
+            seen.push(text);
+        }
+    }
+}
+
+/// Connections to `to` that say no more than `hello`, as far as they were accepted; all from one address, 127.0.0.1.
+pub(crate) fn half_open(to: SocketAddr, hello: &[u8], count: usize) -> Vec<TcpStream> {
+    let mut open = Vec::with_capacity(count);
+    for _ in 0..count {
+        let Ok(mut stream) = TcpStream::connect_timeout(&to, Duration::from_secs(2)) else { continue };
+        if stream.write_all(hello).is_ok() {
+            open.push(stream);
+        }
+    }
+    open
 }
 
 /// Writes `piece` again and again, `pause` apart, until the other end closes; returns how much it took before that.

@@ -1,7 +1,7 @@
 //! One end of a call as lines, and as the XML that sipp reads. What a scenario means is then seen where it is used.
 //!
 //! ```text
-//! > INVITE            a request that begins something; lines below it that are indented are further header fields, `sdp` a body
+//! > INVITE            a request that begins something; lines below it that are indented are further header fields, `sdp` or `body ..` a body
 //! < 180?              a response that may come; without the question mark it must
 //! < 200
 //!     Contact: ^<sip  .. whose header matches this expression; `!Warning: .` must not
@@ -286,11 +286,16 @@ fn contact(more: &[String]) -> &'static str {
 
 /// Fields and body of a message that ends here.
 fn body(more: &[String]) -> (String, String) {
-    let fields: String =
-        more.iter().filter(|line| *line != "sdp" && !recorded(line)).map(|line| format!("{line}\n")).collect();
-    let body = match more.iter().any(|line| line == "sdp") {
-        true => format!("Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}"),
-        false => "Content-Length: 0\n\n".to_owned(),
+    let is_body = |line: &str| line == "sdp" || line.starts_with("body ");
+    let fields = more.iter().filter(|line| !is_body(line) && !recorded(line));
+    let fields: String = fields.map(|line| format!("{line}\n")).collect();
+    let text = more.iter().find_map(|line| line.strip_prefix("body "));
+    let body = match text {
+        Some(text) => format!("Content-Type: text/plain\nContent-Length: [len]\n\n{text}"),
+        None if more.iter().any(|line| line == "sdp") => {
+            format!("Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}")
+        }
+        None => "Content-Length: 0\n\n".to_owned(),
     };
     (fields, body)
 }

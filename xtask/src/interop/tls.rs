@@ -1,0 +1,124 @@
+//! TLS with the exchange's own authority, which its peers trust and nothing is switched off: calls, and what strangers are shown.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Needs, Row, World};
+use crate::peers::PASSWORD;
+use crate::peers::baresip::{Account, Answer, Baresip};
+use crate::peers::ringback::{self, Setup};
+use crate::process::Process;
+use crate::tone;
+
+pub(super) const SCENARIOS: &[Row] = &[
+    ("two_baresips_call_over_tls", Needs::Ringback, two_baresips),
+    ("ringback_calls_baresip_over_tls", Needs::Ringback, ringback_calls),
+    ("baresip_calls_ringback_over_tls", Needs::Ringback, baresip_calls),
+    ("openssl_is_shown_a_chain_for_the_right_names", Needs::Ringback, chain),
+];
+
+const SOON: Duration = Duration::from_secs(15);
+const TALK: Duration = Duration::from_secs(25);
+const HEARD_SECONDS: f64 = 2.5;
+const DOMAIN: &str = "voip.test";
+
+/// An exchange with TLS on 5061 that is responsible for its own address; its authority's certificate.
+fn start(world: &World) -> Result<(Process, PathBuf)> {
+    let ip = world.exchange_ip();
+    let setup = Setup { listen: format!("tls = [\"{ip}:5061\"]\n"), ..Setup::on(&ip) };
+    let exchange = ringback::start(&world.scope, &setup)?;
+    let authority = setup.data(&world.scope).join("tls/ca.pem");
+    ensure!(authority.exists(), "there is no {}\n{}", authority.display(), exchange.output());
+    Ok((exchange, authority))
+}
+
+fn baresip(world: &World, user: &str, host: u8, answer: Answer, hz: u32, authority: &PathBuf) -> Result<Baresip> {
+    let (ip, exchange) = (world.scope.ip(host), world.exchange_ip());
+    let account = Account { user, ip: &ip, exchange: Some(&exchange), transport: "tls", answer, tone_hz: hz };
+    Baresip::start_trusting(&world.scope, &account, Some(authority))
+}
+
+fn two_baresips(world: &World) -> Result<()> {
+    let (_exchange, authority) = start(world)?;
+    let mut bob = baresip(world, "bob", 3, Answer::Automatically, 880, &authority)?;
+    let mut alice = baresip(world, "alice", 2, Answer::ByHand, 440, &authority)?;
+    alice.dial(&format!("sip:bob@{};transport=tls", world.exchange_ip()))?;
+    alice.event("CALL_ESTABLISHED", SOON)?;
+    bob.event("CALL_ESTABLISHED", SOON)?;
+    alice.wait_heard(3)?;
+    bob.wait_heard(3)?;
+    alice.hang_up()?;
+    bob.event("CALL_CLOSED", SOON)?;
+    bob.expect_heard(440, HEARD_SECONDS)?;
+    alice.expect_heard(880, HEARD_SECONDS)?;
+    ensure!(!bob.trace().contains("UDP ") && !bob.trace().contains("TCP "), "bob's messages did not go over TLS only");
+    Ok(())
+}
+
+/// `ringback call` or `answer` as dave, over TLS.
+fn ours(world: &World, command: &str, authority: &PathBuf, more: &[String]) -> Result<Process> {
+    let account = format!("dave:{PASSWORD}@{}", world.exchange_ip());
+    let (authority, bind) = (authority.display().to_string(), format!("{}:0", world.scope.ip(4)));
+    let mut command = ringback::command(&[command, "--json", "--transport", "tls", "--as", &account])?;
+    command.args(["--bind", &bind, "--ca", &authority]).args(["--play", "tone:880"]).args(more);
+    world.scope.start("dave", &command)
+}
+
+fn ringback_calls(world: &World) -> Result<()> {
+    let (_exchange, authority) = start(world)?;
+    let mut alice = baresip(world, "alice", 2, Answer::Automatically, 440, &authority)?;
+    let record = world.scope.dir().join("dave.wav");
+    let more =
+        ["--duration", "4", "--record", &record.to_string_lossy(), &format!("sip:alice@{}", world.exchange_ip())];
+    let mut dave = ours(world, "call", &authority, &more.map(String::from))?;
+    alice.event("CALL_ESTABLISHED", SOON)?;
+    dave.wait_code(0, TALK)?;
+    alice.event("CALL_CLOSED", SOON)?;
+    alice.expect_heard(880, HEARD_SECONDS)?;
+    tone::expect_heard(&record, 440, HEARD_SECONDS)
+}
+
+fn baresip_calls(world: &World) -> Result<()> {
+    let (_exchange, authority) = start(world)?;
+    let record = world.scope.dir().join("dave.wav");
+    let more = ["--calls", "1", "--record", &record.to_string_lossy()].map(String::from);
+    let mut dave = ours(world, "answer", &authority, &more)?;
+    dave.wait_for("\"event\":\"registered\"", SOON)?;
+    let mut alice = baresip(world, "alice", 2, Answer::ByHand, 440, &authority)?;
+    alice.dial(&format!("sip:dave@{};transport=tls", world.exchange_ip()))?;
+    alice.event("CALL_ESTABLISHED", SOON)?;
+    alice.wait_heard(3)?;
+    alice.hang_up()?;
+    dave.wait_code(0, SOON)?;
+    alice.expect_heard(880, HEARD_SECONDS)?;
+    tone::expect_heard(&record, 440, HEARD_SECONDS)
+}
+
+/// The certificate is good for the exchange's domain and for its address, by its authority, and for no other name.
+fn chain(world: &World) -> Result<()> {
+    let ip = world.exchange_ip();
+    let setup = Setup { domain: DOMAIN, listen: format!("tls = [\"{ip}:5061\"]\n"), ..Setup::on(&ip) };
+    let _exchange = ringback::start(&world.scope, &setup)?;
+    let authority = setup.data(&world.scope).join("tls/ca.pem");
+    let check = |name: &str, verify: &[&str], good: bool| -> Result<()> {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-connect", &format!("{ip}:5061"), "-servername", DOMAIN, "-showcerts"]);
+        command.arg("-CAfile").arg(&authority).arg("-verify_return_error").args(verify);
+        let (code, process) = world.scope.run(name, &command, SOON)?;
+        let said = process.output();
+        let verified = code == 0 && said.contains("Verify return code: 0 (ok)");
+        ensure!(
+            verified == good,
+            "{verify:?} should {}verify, and openssl said\n{said}",
+            if good { "" } else { "not " }
+        );
+        Ok(())
+    };
+    check("domain", &["-verify_hostname", DOMAIN], true)?;
+    check("address", &["-verify_ip", &ip], true)?;
+    check("stranger", &["-verify_hostname", "else.test"], false)?;
+    check("no-authority", &["-verify_hostname", DOMAIN, "-no-CAfile"], false)
+}
