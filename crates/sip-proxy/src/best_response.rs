@@ -31,6 +31,11 @@ impl BestResponse {
         }
     }
 
+    /// The status of the response that would be passed on now.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.best.as_ref().map(|best| best.status)
+    }
+
     /// The response to pass on, and the challenges of other branches to add to it.
     pub(crate) fn take(&mut self) -> (Option<Candidate>, Vec<(HeaderName, String)>) {
         let best = self.best.take();

@@ -1,28 +1,38 @@
 use crate::preprocess::Preprocessed;
-use crate::{Config, Dialog, RouteToken};
+use crate::routes::{first_route, is_strict};
+use crate::{Config, Dialog, RouteToken, Target};
 use bytes::Bytes;
-use sip_message::{AuthValue, Edit, HeaderName, Message, Method, NameAddr, Transport};
-use sip_transaction::{Branch, Flow, Packet};
+use sip_message::{AuthValue, Edit, HeaderName, Message, Method, Transport};
+use sip_transaction::{Flow, Packet};
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 /// Max-Forwards of a request that came without (RFC 3261 section 16.6 item 3).
 const MAX_FORWARDS: u8 = 70;
 
-/// The copy of a request that goes to one target: RFC 3261 section 16.6 items 1 to 8, as splices of the bytes that came.
+/// What one copy of a request has of its own.
+pub(crate) struct Copy<'a> {
+    /// Where it goes; nowhere else than the request when it follows the way of a dialog.
+    pub(crate) target: Option<&'a Target>,
+    /// The flow that it leaves by.
+    pub(crate) flow: Flow,
+    /// Its Max-Breadth (RFC 5393 section 5.3.3).
+    pub(crate) breadth: u16,
+}
+
+/// The copy of a request that goes to one target: RFC 3261 section 16.6 items 1 to 9, as splices of the bytes that came.
 ///
 /// Credentials for our realm are consumed here (section 22.3): nobody further on shall try passwords on them. What those say about
 /// themselves who have proved nothing does not go on where it would look like our word (RFC 3325 section 5).
 pub(crate) fn forwarded_request(
     packet: &Packet,
     preprocessed: &Preprocessed,
-    uri: Option<&str>,
-    branch: &Branch,
-    flow: Flow,
+    branch: impl Display,
+    copy: &Copy<'_>,
     config: &Config,
 ) -> Bytes {
     let request = &packet.message;
-    let uri = uri.or(preprocessed.restored_uri.as_deref());
-    let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1));
+    let Copy { target, flow, breadth } = *copy;
     let mut edit = Edit::new(request)
         .prepend(HeaderName::Via, format_args!("SIP/2.0/{} {};branch={branch}", flow.transport, flow.local))
         .stamp_via(packet.flow.remote);
@@ -34,25 +44,49 @@ pub(crate) fn forwarded_request(
             edit = edit.remove(name);
         }
     }
-    for change in &preprocessed.edits {
-        edit = change.apply(edit);
+    let changes = || preprocessed.edits.iter().chain(target.iter().flat_map(|target| &target.edits));
+    for (n, change) in changes().enumerate() {
+        if !changes().skip(n + 1).any(|later| later.undoes(change)) {
+            edit = change.apply(edit);
+        }
     }
+    let asked = target.and_then(|target| target.uri.as_deref()).or(preprocessed.restored_uri.as_deref());
+    let asked = asked.map(as_request_uri);
+    let pushed = target.and_then(|target| target.routes.as_deref());
     if config.record_route && makes_dialog(request) {
         let mac = &config.mac;
         let dialog = Dialog::of(request);
         let token = RouteToken::new(mac, packet.flow, flow, &dialog).write(mac, &dialog);
-        edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow });
+        let next = pushed.and_then(first_route).or(preprocessed.next_route.as_deref());
+        let secure = is_secure(asked.as_deref().unwrap_or(request.request_uri())) || next.is_some_and(is_secure);
+        edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow, secure });
         if (packet.flow.transport, packet.flow.local) != (flow.transport, flow.local) {
             // RFC 5658: each side must see an address and transport of its own.
-            edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow: packet.flow });
+            edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow: packet.flow, secure });
         }
     }
+    let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1));
     edit = match request.header(HeaderName::MaxForwards) {
         Some(_) => edit.set(HeaderName::MaxForwards, hops),
         None => edit.append(HeaderName::MaxForwards, hops),
     };
-    let strict = preprocessed.next_route.as_deref().filter(|route| is_strict(route));
-    let first = preprocessed.own_routes + usize::from(strict.is_some());
+    edit = edit.set(HeaderName::MaxBreadth, breadth);
+    if flow.transport.reliable() && request.header(HeaderName::ContentLength).is_none() {
+        edit = edit.append(HeaderName::ContentLength, request.body().len());
+    }
+    route(edit, request, preprocessed, asked, pushed).finish()
+}
+
+/// Route and the Request-URI: section 16.6 items 2 and 6, and RFC 3327's Path on top.
+fn route<'m>(
+    mut edit: Edit<'m>,
+    request: &'m Message,
+    preprocessed: &Preprocessed,
+    asked: Option<Cow<'_, str>>,
+    pushed: Option<&str>,
+) -> Edit<'m> {
+    let own_strict = preprocessed.next_route.as_deref().filter(|route| pushed.is_none() && is_strict(route));
+    let first = preprocessed.own_routes + usize::from(own_strict.is_some());
     let last = usize::from(preprocessed.restored_uri.is_some());
     if first + last > 0 {
         // What goes from both ends of one field must not leave an empty one.
@@ -64,14 +98,22 @@ pub(crate) fn forwarded_request(
             false => edit.remove_first_values(HeaderName::Route, first),
         };
     }
-    match (strict, uri) {
-        // Item 6: a strict router wants to be named in the Request-URI, and the target at the end of Route.
-        (Some(router), uri) => {
-            let target = uri.unwrap_or(request.request_uri());
-            edit.append(HeaderName::Route, format_args!("<{target}>")).request_uri(router).finish()
+    let mut strict = own_strict;
+    if let Some(routes) = pushed {
+        strict = first_route(routes).filter(|route| is_strict(route));
+        let kept = if strict.is_some() { crate::routes::rest(routes) } else { routes };
+        if !kept.is_empty() {
+            edit = edit.prepend(HeaderName::Route, kept);
         }
-        (None, Some(uri)) => edit.request_uri(uri).finish(),
-        (None, None) => edit.finish(),
+    }
+    match (strict, asked) {
+        // Item 6: a strict router wants to be named in the Request-URI, and the target at the end of Route.
+        (Some(router), asked) => {
+            let target = asked.as_deref().unwrap_or(request.request_uri());
+            edit.append(HeaderName::Route, format_args!("<{target}>")).request_uri(router)
+        }
+        (None, Some(uri)) => edit.request_uri(uri),
+        (None, None) => edit,
     }
 }
 
@@ -81,6 +123,10 @@ pub(crate) fn forwarded_response(response: &Message, challenges: &[(HeaderName, 
     let mut edit = Edit::new(response).remove_first_values(HeaderName::Via, 1);
     for (name, value) in challenges {
         edit = edit.append(*name, value);
+    }
+    if response.header(HeaderName::ContentLength).is_none() {
+        // It may have come in a datagram and go back over a stream (section 18.3).
+        edit = edit.append(HeaderName::ContentLength, response.body().len());
     }
     Some(edit.finish())
 }
@@ -95,22 +141,50 @@ fn is_for(credentials: &str, realm: &str) -> bool {
     AuthValue::parse(credentials).ok().and_then(|value| value.get("realm")).is_some_and(|found| found == realm)
 }
 
-fn is_strict(route: &str) -> bool {
-    NameAddr::parse(&format!("<{route}>")).ok().and_then(|address| address.uri_parsed().ok()?.param("lr")).is_none()
+/// Whether TLS is promised (RFC 3261 section 26.2.2).
+pub(crate) fn is_secure(uri: &str) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
 }
 
-/// Our Record-Route value for one side.
+/// A URI without what a Request-URI cannot have: headers and `method` (RFC 3261 section 19.1.1, table 1).
+fn as_request_uri(uri: &str) -> Cow<'_, str> {
+    let with_scheme = |scheme: &str| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    if !with_scheme("sip:") && !with_scheme("sips:") {
+        return Cow::Borrowed(uri);
+    }
+    // A question mark may stand in the user part, too.
+    let host = uri.find('@').map_or(0, |at| at + 1);
+    let headers = uri[host..].find('?').map_or(uri.len(), |at| host + at);
+    let uri = &uri[..headers];
+    let params = uri[host..].find(';').map_or(uri.len(), |at| host + at);
+    let is_method = |param: &str| param.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("method="));
+    if !uri[params..].split(';').any(is_method) {
+        return Cow::Borrowed(uri);
+    }
+    let kept: Vec<&str> = uri[params..].split(';').filter(|param| !is_method(param)).collect();
+    Cow::Owned(format!("{}{}", &uri[..params], kept.join(";")))
+}
+
+/// Our Record-Route value for one side. It is a `sips` one where the request asks for TLS on every hop (section 16.6 item 4).
 struct OwnRoute<'a> {
     token: &'a str,
     flow: Flow,
+    secure: bool,
 }
 
 impl Display for OwnRoute<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<sip:{}@{}", self.token, self.flow.local)?;
-        if self.flow.transport != Transport::Udp {
-            write!(f, ";transport={}", self.flow.transport.as_param())?;
+        let scheme = if self.secure { "sips" } else { "sip" };
+        write!(f, "<{scheme}:{}@{}", self.token, self.flow.local)?;
+        match self.flow.transport {
+            Transport::Udp => {}
+            Transport::Tls if self.secure => {}
+            Transport::Wss if self.secure => f.write_str(";transport=ws")?,
+            transport => write!(f, ";transport={}", transport.as_param())?,
         }
         f.write_str(";lr>")
     }
 }
+
+#[cfg(test)]
+mod tests;

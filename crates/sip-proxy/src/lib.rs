@@ -7,19 +7,22 @@
 
 mod proxy;
 
+mod base32;
 mod best_response;
 mod context;
 mod flow_token;
 mod forward;
+mod loops;
 mod preprocess;
 mod route_token;
+mod routes;
 mod stateless;
 mod target;
 mod validate;
 
 pub use flow_token::FlowToken;
 pub use preprocess::{Preprocessed, preprocess};
-pub use proxy::{Ask, CONTEXTS_MAX, Config, MAX_BREADTH, Proxy};
+pub use proxy::{AVOIDED_MAX, Ask, CONTEXTS_MAX, Config, MAX_BREADTH, Proxy};
 pub use route_token::{Dialog, RouteToken};
-pub use target::{Edits, HeaderEdit, Hop, TARGETS_MAX, Target, TargetSet};
+pub use target::{Edits, HeaderEdit, Hop, RING_S_MAX, TARGETS_MAX, Target, TargetSet};
 pub use validate::{Refused, validate};

@@ -3,7 +3,8 @@ use sip_transaction::Flow;
 use smallvec::SmallVec;
 use std::time::Duration;
 
-/// Targets that one request may be forked to; further ones are left out (RFC 5393 is why there is a bound).
+/// Targets that one request may be forked to, those included that others turned out to be or pointed to; further ones are left out
+/// (RFC 5393 is why there is a bound). The targets for when somebody is busy, and those for when nobody answers, may be as many again.
 pub const TARGETS_MAX: usize = 20;
 
 /// One place that a request may be sent to.
@@ -56,16 +57,31 @@ pub enum HeaderEdit {
 }
 
 impl HeaderEdit {
-    /// The copy with this change.
-    pub(crate) fn apply<'m>(&'m self, edit: Edit<'m>) -> Edit<'m> {
+    /// The copy with this change. A value is never put into a field that forwarding, or another change, may take away.
+    pub(crate) fn apply<'m>(&self, edit: Edit<'m>) -> Edit<'m> {
         match self {
             HeaderEdit::Remove(name) => edit.remove(*name),
-            HeaderEdit::Set(name, value) => edit.set(*name, value),
+            HeaderEdit::Set(name, value) => edit.remove(*name).append(*name, value),
             HeaderEdit::Prepend(name, value) => edit.prepend(*name, value),
             HeaderEdit::Append(name, value) => edit.append(*name, value),
         }
     }
+
+    fn name(&self) -> HeaderName {
+        match self {
+            HeaderEdit::Remove(name) | HeaderEdit::Set(name, _) => *name,
+            HeaderEdit::Prepend(name, _) | HeaderEdit::Append(name, _) => *name,
+        }
+    }
+
+    /// Whether nothing is left of `earlier` after this change.
+    pub(crate) fn undoes(&self, earlier: &HeaderEdit) -> bool {
+        matches!(self, HeaderEdit::Remove(_) | HeaderEdit::Set(..)) && self.name() == earlier.name()
+    }
 }
+
+/// The longest that a [`TargetSet`] may have targets ring (seconds): timer C ends what rings longer.
+pub const RING_S_MAX: u64 = 180;
 
 /// Where a request may go, and what is to be done when nobody is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,8 +92,17 @@ pub struct TargetSet {
     pub on_busy: Vec<Target>,
     /// Tried when nobody has answered in time, or the best answer is 408 or 480.
     pub on_no_answer: Vec<Target>,
-    /// How long `targets` may ring, from the first branch on, before `on_no_answer` is tried in their place.
+    /// How long `targets` may ring, from the first branch on, before `on_no_answer` is tried in their place. Whole seconds count, up to
+    /// [`RING_S_MAX`].
     pub no_answer_after: Option<Duration>,
+    /// How long the targets of one preference may ring before those of the next are tried in their place; without it, until they say no.
+    pub ring: Option<Duration>,
     /// Whether the Contacts of a 3xx become targets (RFC 3261 section 16.5); otherwise it may be the caller's answer.
     pub recurse: bool,
+}
+
+impl From<Vec<Target>> for TargetSet {
+    fn from(targets: Vec<Target>) -> TargetSet {
+        TargetSet { targets, ..TargetSet::default() }
+    }
 }

@@ -64,10 +64,12 @@ impl Branch {
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
-    /// The shard and the transaction that a branch names, `None` for one that is not ours.
+    /// The shard and the transaction that a branch names, `None` for one that is not ours. What a proxy has written behind it, after a
+    /// dot (RFC 5393 section 4.2.1), does not count.
     pub(crate) fn read(mac: &Mac, text: &str) -> Option<(u16, ClientTransactionId)> {
         let code = text.strip_prefix(MAGIC_COOKIE)?;
-        if code.len() != CODE_LENGTH {
+        let (code, more) = code.split_at_checked(CODE_LENGTH)?;
+        if !more.is_empty() && !more.starts_with('.') {
             return None;
         }
         let mut bits = 0u128;
@@ -145,6 +147,8 @@ mod tests {
         assert!(one.as_str().starts_with("z9hG4bK") && one.as_str().len() == 33, "{one}");
         assert_eq!(Branch::read(&mac, one.as_str()), Some((513, one.id())));
         assert_eq!(mint.recognise(two.as_str()), Some(two.id()));
+        assert_eq!(mint.recognise(&format!("{two}.more")), Some(two.id()));
+        assert_eq!(mint.recognise(&format!("{two}more")), None);
         assert_eq!(Mint::new(mac, 514, &mut Rng::from_u64(1)).recognise(two.as_str()), None);
     }
 

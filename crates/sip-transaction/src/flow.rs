@@ -38,8 +38,8 @@ pub fn stateless_reply_flow(flow: Flow, request: &Message) -> Flow {
     request.top_via().map_or(flow, |via| reply_flow(flow, &via))
 }
 
-/// The same, for a top Via that has been parsed already.
-pub(crate) fn reply_flow(flow: Flow, via: &Via<'_>) -> Flow {
+/// The same, for the Via that names where to.
+pub fn reply_flow(flow: Flow, via: &Via<'_>) -> Flow {
     if flow.transport.reliable() {
         return flow;
     }

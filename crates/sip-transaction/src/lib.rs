@@ -34,7 +34,7 @@ mod server;
 mod tables;
 
 pub use branch::{Branch, ClientTransactionId};
-pub use flow::{ConnectionId, Flow, Packet, stateless_reply_flow};
+pub use flow::{ConnectionId, Flow, Packet, reply_flow, stateless_reply_flow};
 pub use key::RequestIdentity;
 pub use layer::{Config, HELD_BYTES_MAX, TRANSACTIONS_MAX, TransactionLayer};
 pub use output::{Event, Output};

@@ -1,9 +1,10 @@
 //! Limits, and that nothing is left over. What the proxy does with calls is told in the ladders of `simnet`.
 
 use super::*;
+use crate::{TARGETS_MAX, TargetSet};
 use bytes::Bytes;
-use sip_message::Message;
-use sip_transaction::{Event, Output};
+use sip_message::{MESSAGE_BYTES_MAX, Transport};
+use sip_transaction::{Event, Flow, Output};
 
 struct Bench {
     now: Now,
@@ -40,7 +41,7 @@ impl Bench {
         let message = Message::parse(Bytes::from(text)).expect("well-formed");
         self.layer.handle_packet(self.now, Packet { flow: flow(9), message });
         let Some(Output::Event(Event::Request { id, packet })) = self.layer.poll_output() else { panic!("no request") };
-        let preprocessed = crate::preprocess(&packet, &self.proxy.config.mac, |_| false);
+        let preprocessed = crate::preprocess(&packet, &self.proxy.config().mac, |_| false);
         self.proxy.handle_request(self.now, &mut self.layer, id, preprocessed);
         id
     }
@@ -91,13 +92,16 @@ impl Bench {
     fn assert_empty(&self) {
         let proxy = &self.proxy;
         assert!(proxy.is_empty() && self.layer.is_empty(), "{proxy:?}");
-        assert!(proxy.forwarded.is_empty() && proxy.resolving.is_empty() && proxy.looks.is_empty(), "{proxy:?}");
-        assert_eq!((proxy.poll_timeout(), proxy.asks.len()), (None, 0));
+        assert!(
+            proxy.shared.forwarded.is_empty() && proxy.shared.resolving.is_empty() && proxy.shared.looks.is_empty(),
+            "{proxy:?}"
+        );
+        assert_eq!((proxy.poll_timeout(), proxy.shared.asks.len()), (None, 0));
     }
 }
 
 fn set(targets: Vec<Target>) -> TargetSet {
-    TargetSet { targets, ..TargetSet::default() }
+    targets.into()
 }
 
 fn flow(n: u16) -> Flow {
@@ -165,7 +169,7 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
     let target = Target::new(None, Hop::Resolve);
     bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![target]));
-    let Some(Ask::Resolve { ticket, uri }) = bench.proxy.poll_output() else { panic!("where to?") };
+    let Some(Ask::Resolve { ticket, uri, .. }) = bench.proxy.poll_output() else { panic!("where to?") };
     assert_eq!(uri, "sip:b@b");
     for _ in 0..2 {
         bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1)]);
@@ -200,7 +204,7 @@ fn answers_that_come_too_late_for_anybody_leave_nothing_behind() {
             bench.proxy.handle_resolved(bench.now, &mut bench.layer, ticket, vec![flow(1)]);
         }
         assert!(bench.sent().0.is_empty());
-        assert!(bench.proxy.is_empty() && bench.proxy.resolving.is_empty());
+        assert!(bench.proxy.is_empty() && bench.proxy.shared.resolving.is_empty());
         bench.run_out();
         bench.assert_empty();
     }
@@ -253,7 +257,7 @@ fn a_flow_that_failed_is_forgotten() {
     bench.proxy.handle_send_failed(bench.now, &mut bench.layer, id);
     let (requests, _) = bench.sent();
     assert_eq!(requests.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [flow(2)]);
-    assert_eq!(bench.proxy.forwarded.len(), 1);
+    assert_eq!(bench.proxy.shared.forwarded.len(), 1);
     bench.respond(&requests[0], 200);
     bench.sent();
     bench.run_out();

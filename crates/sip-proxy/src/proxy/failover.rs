@@ -1,0 +1,123 @@
+//! What fails: other flows to the same next hop are tried (RFC 3263 section 4.3), and the one that failed is avoided for a while.
+
+use super::{Proxy, Shared};
+use crate::best_response::Candidate;
+use crate::context::Context;
+use engine::{Now, Table, TableKey};
+use sip_message::{HeaderName, Message, Transport};
+use sip_transaction::{ClientTransactionId, Flow, ServerTransactionId, TransactionLayer};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Next hops that are remembered as bad; when there are more at once, further ones are simply tried again.
+pub const AVOIDED_MAX: usize = 4096;
+
+/// How long a next hop is avoided after it failed, unless it says so itself.
+const AVOIDED_FOR: Duration = Duration::from_secs(30);
+
+/// The longest Retry-After of a 503 that is believed (seconds).
+const RETRY_AFTER_S_MAX: u64 = 600;
+
+/// Next hops that have failed, and until when they come last.
+#[derive(Debug)]
+pub(super) struct Avoided {
+    until: Table<(Transport, SocketAddr), Instant>,
+}
+
+impl Avoided {
+    pub(super) fn new(key: TableKey) -> Avoided {
+        Avoided { until: Table::with_hasher(key) }
+    }
+
+    fn add(&mut self, now: Now, flow: &Flow, length: Duration) {
+        if self.until.len() >= AVOIDED_MAX {
+            self.until.retain(|_, until| *until > now.mono);
+        }
+        if self.until.len() < AVOIDED_MAX {
+            self.until.insert((flow.transport, flow.remote), now.mono + length);
+        }
+    }
+
+    /// Puts the flows last that lead to what has failed a moment ago; else their order stays.
+    pub(super) fn sort_last(&self, now: Now, flows: &mut [Flow]) {
+        if self.until.is_empty() {
+            return;
+        }
+        let failed =
+            |flow: &Flow| self.until.get(&(flow.transport, flow.remote)).is_some_and(|until| *until > now.mono);
+        flows.sort_by_key(failed);
+    }
+}
+
+impl Proxy {
+    /// Nobody has answered a forwarded request: the next flow to the same target is tried, unless somebody had shown to be there; else it is
+    /// as good as a 408 (RFC 3261 section 16.8).
+    pub fn handle_client_timeout(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId) {
+        self.handle_silence(now, layer, client, false);
+    }
+
+    /// A forwarded request could not be sent: the next flow to the same target is tried, else it is as good as a 503
+    /// (RFC 3261 section 16.9).
+    pub fn handle_send_failed(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId) {
+        self.handle_silence(now, layer, client, true);
+    }
+
+    fn handle_silence(&mut self, now: Now, layer: &mut TransactionLayer, client: ClientTransactionId, unsent: bool) {
+        let Some(id) = self.shared.forwarded.get(&client).copied() else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        // What could not be sent may have been the ACK to an answer that is here.
+        let Some(index) = context.branch(client).filter(|index| context.branches[*index].pending) else { return };
+        let branch = &context.branches[index];
+        let (abandoned, status) = (branch.abandoned, if unsent { branch.lost } else { 408 });
+        let gone = unsent || !(branch.heard || branch.cancelled);
+        if !(gone && self.shared.try_next(now, layer, id, context, index, None)) {
+            context.end_branch(index);
+            if !abandoned {
+                context.best.add(Candidate { status, message: None });
+            }
+        }
+        self.proceed(now, layer, id);
+    }
+}
+
+impl Shared {
+    /// Tries the next flow in the place of a branch that has failed, with `response` or without any. Whether there was one.
+    pub(super) fn try_next(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        context: &mut Context,
+        index: usize,
+        response: Option<&Message>,
+    ) -> bool {
+        let branch = &mut context.branches[index];
+        let Some(way) = &mut branch.way else { return false };
+        let asked = response.and_then(|response| response.header(HeaderName::RetryAfter)).and_then(leading_number);
+        let length = asked.map_or(AVOIDED_FOR, |asked| Duration::from_secs(asked.min(RETRY_AFTER_S_MAX)));
+        self.avoided.add(now, &way.flow, length);
+        // Once the caller has given up, or others are tried, no flow is worth a try.
+        if context.settled.is_some() || branch.abandoned || layer.request_of(id).is_none() {
+            return false;
+        }
+        let (flow, mut others) = (way.flow, std::mem::take(&mut way.others));
+        if response.is_some() {
+            others.retain(|other| other.remote != flow.remote); // it has answered for all its transports
+        }
+        if others.is_empty() {
+            return false;
+        }
+        let next = others.remove(0);
+        let (client, place, lost) = (branch.id, branch.place.map(usize::from), branch.lost);
+        self.forwarded.remove(&client);
+        context.branches.remove(index);
+        let (breadth, _) = place.map_or((context.breadth, 0), |place| context.share(place));
+        self.start_branch(now, layer, id, context, place, breadth, next, Some(others), lost);
+        true
+    }
+}
+
+fn leading_number(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.get(..digits)?.parse().ok()
+}

@@ -1,0 +1,68 @@
+//! Where requests go: the answers to what the proxy asks.
+
+use super::{Proxy, UNREACHABLE, Waiting};
+use crate::best_response::Candidate;
+use crate::{Target, TargetSet};
+use engine::Now;
+use sip_message::Transport;
+use sip_transaction::{Flow, ServerTransactionId, TransactionLayer, prefers_stream};
+
+impl Proxy {
+    /// The answer to [`Ask::Targets`](super::Ask::Targets): where the request goes; to nowhere means 480.
+    pub fn handle_targets(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, set: TargetSet) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.settled.is_none() {
+            context.set_targets(set);
+        }
+        self.proceed(now, layer, id);
+    }
+
+    /// The answer to [`Ask::Resolve`](super::Ask::Resolve): flows to try in this order, none when there is no such place.
+    pub fn handle_resolved(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, mut flows: Vec<Flow>) {
+        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(breadth) = context.awaited(place) else { return };
+        if flows.is_empty() {
+            context.best.add(Candidate { status: 404, message: None });
+            context.over(place);
+        } else {
+            self.shared.avoided.sort_last(now, &mut flows);
+            let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());
+            let mut flows = stream_first(flows, length);
+            let first = flows.remove(0);
+            self.shared.start_branch(now, layer, id, context, Some(place), breadth, first, Some(flows), UNREACHABLE);
+        }
+        self.proceed(now, layer, id);
+    }
+
+    /// The other answer to [`Ask::Resolve`](super::Ask::Resolve): the URI is one of ours, and these targets stand in its place, in the
+    /// order of their q; none means 480. A lookup of what was looked up before is left out.
+    pub fn handle_expanded(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, targets: Vec<Target>) {
+        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.awaited(place).is_none() {
+            return;
+        }
+        let (_, turn) = context.share(place);
+        context.over(place);
+        let request_uri = layer.request_of(id).map(|packet| packet.message.request_uri());
+        if !context.add_targets(targets, turn, request_uri) {
+            context.best.add(Candidate { status: 480, message: None });
+        }
+        self.proceed(now, layer, id);
+    }
+}
+
+/// What forwarding adds to a request, at most about: a Via and two Record-Routes, with IPv6 addresses.
+const ADDED_BYTES: usize = 400;
+
+/// RFC 3261 section 18.1.1: a request too large for a datagram goes over TCP; should that fail, the datagram is tried after all.
+fn stream_first(flows: Vec<Flow>, request_bytes: usize) -> Vec<Flow> {
+    if !prefers_stream(request_bytes + ADDED_BYTES) {
+        return flows;
+    }
+    let datagrams = flows.iter().filter(|flow| flow.transport == Transport::Udp);
+    let streams: Vec<Flow> =
+        datagrams.map(|flow| Flow { transport: Transport::Tcp, connection: None, ..*flow }).collect();
+    streams.into_iter().chain(flows).collect()
+}
