@@ -6,6 +6,7 @@
 
 mod auth_value;
 mod builder;
+mod caller_preferences;
 mod edit;
 mod framer;
 mod header_name;
@@ -18,6 +19,9 @@ mod name_addr;
 mod next_hop;
 mod params;
 mod parse;
+mod retry_after;
+mod session_id;
+mod session_timer;
 mod status;
 mod telephone;
 mod text;
@@ -29,6 +33,7 @@ mod violation;
 
 pub use auth_value::AuthValue;
 pub use builder::Builder;
+pub use caller_preferences::{CallerPreferences, FEATURES_MAX, PREFERENCES_MAX};
 pub use edit::Edit;
 pub use framer::{Frame, FrameError, Framer, HEAD_BYTES_MAX};
 pub use header_name::HeaderName;
@@ -41,6 +46,9 @@ pub use name_addr::{Contacts, NameAddr};
 pub use next_hop::NextHop;
 pub use params::Params;
 pub use parse::{HEADERS_MAX, MESSAGE_BYTES_MAX};
+pub use retry_after::RetryAfter;
+pub use session_id::SessionId;
+pub use session_timer::{Refresher, SessionExpires};
 pub use status::reason_phrase;
 pub use telephone::TelephoneNumber;
 pub use text::{push_number, unescape, unfold, unquote};

@@ -229,6 +229,24 @@ impl Message {
         seconds(text).and_then(|n| u8::try_from(n).ok()).map(Some).ok_or(bad)
     }
 
+    /// Max-Breadth; `None` when there is none or it is no number (RFC 5393 section 5.3.1).
+    pub fn max_breadth(&self) -> Option<u32> {
+        self.header(HeaderName::MaxBreadth).and_then(seconds)
+    }
+
+    /// Every address of a field that is a list of them, such as Route, Path, P-Asserted-Identity or History-Info.
+    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'_>, BadValue>> {
+        self.values(name).map(NameAddr::parse)
+    }
+
+    /// What the sender wants kept private: the values of Privacy, such as `id` (RFC 3323 section 4.2, whose semicolons part them).
+    pub fn privacy(&self) -> impl Iterator<Item = &str> {
+        self.fields(HeaderName::Privacy)
+            .flat_map(|field| field.split([';', ',']))
+            .map(trim_lws)
+            .filter(|one| !one.is_empty())
+    }
+
     /// Expires in seconds; `None` when there is none or it is no number.
     pub fn expires(&self) -> Option<u32> {
         self.header(HeaderName::Expires).and_then(seconds)

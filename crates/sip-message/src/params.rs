@@ -10,6 +10,13 @@ impl<'a> Params<'a> {
         Params(text)
     }
 
+    /// A value such as `1800;refresher=uac`, and the parameters behind it.
+    pub fn behind(text: &'a str) -> (&'a str, Params<'a>) {
+        let end = find_unquoted(text, b';').unwrap_or(text.len());
+        let (value, params) = text.split_at(end);
+        (trim_lws(value), Params(params))
+    }
+
     /// The text of all of them, beginning with `;`, or empty.
     pub fn as_str(&self) -> &'a str {
         self.0
@@ -24,7 +31,10 @@ impl<'a> Params<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
-            rest = if rest.starts_with(';') { &rest[1..] } else { trim_lws(rest).strip_prefix(';')? };
+            rest = match rest.strip_prefix(';') {
+                Some(behind) => behind,
+                None => trim_lws(rest).strip_prefix(';')?,
+            };
             // As nearly everybody writes them: tokens without white space.
             let bytes = rest.as_bytes();
             let name_end = leading(bytes, kind::TOKEN);
@@ -71,5 +81,7 @@ mod tests {
         assert_eq!(params.get("q"), Some("0.5"));
         assert_eq!(params.get("none"), None);
         assert_eq!(Params::new("").iter().count(), 0);
+        let (value, params) = Params::behind("SIP ;cause=200;text=\"a;b\"");
+        assert_eq!((value, params.get("cause"), params.get("text")), ("SIP", Some("200"), Some("\"a;b\"")));
     }
 }
