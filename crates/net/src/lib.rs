@@ -13,6 +13,7 @@ mod telephone;
 mod engine;
 mod serving;
 
+mod dns;
 mod driver;
 mod resolve;
 
@@ -29,12 +30,16 @@ mod island;
 
 pub use chance::system_rng;
 pub use counters::{Counters, Totals};
+pub use dns::{
+    DNS_CACHE_MAX, DnsConfig, LOOKUP_TIME_MAX, NOTHING_S_MAX, NOTHING_S_MIN, SILENCE_S_MAX, SILENT_NAMES_MAX,
+    SYSTEM_LOOKUPS_MAX,
+};
 pub use driver::{Later, SHARD_QUEUE_MAX};
 pub use engine::{Backend, Engine, Output};
 pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
-pub use resolve::{RESOLVES_MAX, Resolver};
+pub use resolve::{FLOWS_MAX, Plan, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX, TARGETS_MAX};
 pub use serving::{Owner, ServeConfig, Serving, serve_engines};
 pub use stream::{
     CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,

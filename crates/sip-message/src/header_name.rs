@@ -191,7 +191,6 @@ impl HeaderName {
             Self::RSeq,
             Self::SessionExpires,
             Self::MinSe,
-            Self::MaxBreadth,
             Self::Timestamp,
         ];
         let (mut bits, mut i) = (0, 0);
