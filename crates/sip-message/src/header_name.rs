@@ -191,6 +191,7 @@ impl HeaderName {
             Self::RSeq,
             Self::SessionExpires,
             Self::MinSe,
+            Self::MaxBreadth,
             Self::Timestamp,
         ];
         let (mut bits, mut i) = (0, 0);

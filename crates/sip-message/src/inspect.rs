@@ -1,4 +1,7 @@
-use crate::{AuthValue, BadValue, Contacts, HeaderName, Message, Method, NameAddr, Scheme, Uri, Via};
+use crate::{
+    AuthValue, BadValue, Contacts, HeaderName, Message, Method, NameAddr, Part, RetryAfter, Scheme, SessionExpires,
+    SessionId, Uri, Via,
+};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -135,6 +138,9 @@ impl Message {
                 if via.params.well_formed() { Ok(()) } else { Err(BadValue("bad parameter in a Via")) }
             }),
             HeaderName::From | HeaderName::To | HeaderName::ReferTo | HeaderName::ReferredBy => check_address(value),
+            HeaderName::PAssertedIdentity | HeaderName::PPreferredIdentity | HeaderName::HistoryInfo => {
+                crate::message::split_commas(value).try_for_each(check_address)
+            }
             HeaderName::Contact => match self.contacts()? {
                 Contacts::Star => Ok(()),
                 Contacts::List(_) => crate::message::split_commas(value).try_for_each(check_address),
@@ -148,6 +154,14 @@ impl Message {
             HeaderName::MaxForwards => self.max_forwards().map(|_| ()),
             HeaderName::Expires => number("Expires is not a number"),
             HeaderName::MinExpires => number("Min-Expires is not a number"),
+            HeaderName::MaxBreadth => number("Max-Breadth is not a number"),
+            HeaderName::MinSe => self.min_se().transpose().map(|_| ()),
+            HeaderName::SessionExpires => SessionExpires::parse(value).map(|_| ()),
+            HeaderName::SessionId => SessionId::parse(value).map(|_| ()),
+            HeaderName::RetryAfter => RetryAfter::parse(value).map(|_| ()),
+            HeaderName::ContentType if value.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/")) => {
+                Part::all(value, self.body()).map(|_| ())
+            }
             HeaderName::Authorization
             | HeaderName::ProxyAuthorization
             | HeaderName::WwwAuthenticate

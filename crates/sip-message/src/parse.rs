@@ -42,8 +42,7 @@ impl Message {
         if !bytes[..head_end].is_ascii()
             && let Err(error) = std::str::from_utf8(&bytes[..head_end])
         {
-            // Nothing of such a head can be read as text, not even for an answer that copies its fields.
-            return Err(Malformed::at(error.valid_up_to(), Defect::Text("header is not UTF-8")));
+            return Err(not_utf8(&bytes, head_end, error.valid_up_to()));
         }
         let body_end = bytes.len() as u16;
         let mut message = Message { bytes, start, slots, head_end: head_end as u16, body: (at as u16, body_end) };
@@ -61,6 +60,24 @@ impl Message {
             }
         }
     }
+}
+
+/// A header that cannot be read as text; for an answer, which copies fields, what is wrong in it becomes question marks.
+fn not_utf8(bytes: &Bytes, head_end: usize, offset: usize) -> Malformed {
+    let mut repaired = bytes.to_vec();
+    let mut from = offset;
+    while let Err(error) = std::str::from_utf8(&repaired[from..head_end]) {
+        let bad = from + error.valid_up_to();
+        from = error.error_len().map_or(head_end, |length| bad + length);
+        repaired[bad..from].fill(b'?');
+    }
+    let partial = match Message::parse(Bytes::from(repaired)) {
+        Ok(message) => Some(Box::new(message)),
+        Err(malformed) => malformed.partial,
+    };
+    let response = partial.as_ref().is_some_and(|message| !message.is_request());
+    let defect = if response { Defect::StatusLine } else { Defect::Text("header is not UTF-8") };
+    Malformed { defect, offset, partial }
 }
 
 struct Scan<'a> {

@@ -131,6 +131,31 @@ fn a_malformed_request_earns_a_400_that_says_why() {
     }
 }
 
+/// RFC 3261 section 7.3.1: text is UTF-8. Phones that write Latin-1 are told so.
+#[test]
+fn text_is_utf_8_and_what_is_not_is_refused() {
+    let name = "\u{42e}\u{440}\u{438}\u{439} \u{1f600}";
+    let request = INVITE.replace("Bob\r\n\t", name).replace("as, it  is", name);
+    let message = parse(&request);
+    assert_eq!(message.to().unwrap().display, Some(name));
+    assert!(inspect(request.as_bytes()).valid);
+    let from = "192.0.2.9:5062".parse().unwrap();
+    for bad in [&b"J\xfcrgen"[..], b"\xff\xfe", b"a\xe2\x82", b"\xed\xa0\x80 \xc0\x80"] {
+        let at = INVITE.find("Alice").unwrap();
+        let spoilt = [&INVITE.as_bytes()[..at], bad, &INVITE.as_bytes()[at..]].concat();
+        let malformed = Message::parse(Bytes::from(spoilt.clone())).unwrap_err();
+        assert_eq!(malformed.defect, Defect::Text("header is not UTF-8"));
+        let reply = malformed.reply(from).unwrap();
+        assert!(reply.len() < spoilt.len() + 100);
+        let reply = parse(&text(&reply));
+        assert_eq!((reply.status(), reply.from_tag(), reply.call_id()), (400, Some("1928"), "a84b4c76e66710"));
+        let verdict = inspect(&spoilt);
+        assert_eq!((verdict.valid, verdict.response, verdict.method.as_deref()), (false, Some(400), Some("INVITE")));
+        let response = [b"SIP/2.0 200 ", bad, &INVITE.as_bytes()[INVITE.find("\r\n").unwrap()..]].concat();
+        assert!(Message::parse(Bytes::from(response)).unwrap_err().reply(from).is_none());
+    }
+}
+
 /// Found by fuzzing: only the first line of a folded value was looked at.
 #[test]
 fn a_control_character_in_a_folded_line_is_found() {

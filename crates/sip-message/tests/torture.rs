@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a panic is how a test fails, and it reads its own files
 
 use bytes::Bytes;
-use sip_message::{Contacts, Frame, FrameError, Framer, HeaderName, Host, Message, Method, inspect, unescape, unquote};
+use sip_message::{
+    Contacts, Frame, FrameError, Framer, HeaderName, Host, Message, Method, Part, inspect, unescape, unquote,
+};
 use std::path::PathBuf;
 
 /// File, method of a request or status of a response ("" where not even that can be told), whether it is well-formed, and the
@@ -272,6 +274,10 @@ fn rfc4475_3_1_1_10_transports() {
 fn rfc4475_3_1_1_11_mpart01() {
     let message = well_formed("rfc4475/mpart01");
     assert_eq!(message.body().len(), 553);
+    let parts = Part::all(message.header(HeaderName::ContentType).unwrap(), message.body()).unwrap();
+    let kinds: Vec<_> = parts.iter().map(|part| part.header(HeaderName::ContentType)).collect();
+    assert_eq!(kinds, [Some("text/plain"), Some("application/octet-stream")]);
+    assert_eq!((parts[0].body, parts[1].body.len()), (&b"Hello"[..], 342));
     assert!(message.body().contains(&0) && message.body().ends_with(b"\r\n--7a9cbec02ceef655--\r\n"));
     assert_eq!(sip_message::Edit::new(&message).finish(), message.bytes());
 }
