@@ -1,11 +1,11 @@
 use crate::preprocess::Preprocessed;
 use crate::routes::{first_route, is_strict};
+use crate::text::Text;
 use crate::{Config, Dialog, RouteToken, Target};
 use bytes::Bytes;
 use sip_message::{AuthValue, Edit, HeaderName, Message, Method, Transport};
 use sip_transaction::{Flow, Packet};
 use std::borrow::Cow;
-use std::fmt::{self, Display};
 
 /// Max-Forwards of a request that came without (RFC 3261 section 16.6 item 3).
 const MAX_FORWARDS: u8 = 70;
@@ -18,6 +18,8 @@ pub(crate) struct Copy<'a> {
     pub(crate) flow: Flow,
     /// Its Max-Breadth (RFC 5393 section 5.3.3).
     pub(crate) breadth: u16,
+    /// What stands behind its branch (RFC 5393 section 4.2.1).
+    pub(crate) mark: &'a str,
 }
 
 /// The copy of a request that goes to one target: RFC 3261 section 16.6 items 1 to 9, as splices of the bytes that came.
@@ -27,15 +29,16 @@ pub(crate) struct Copy<'a> {
 pub(crate) fn forwarded_request(
     packet: &Packet,
     preprocessed: &Preprocessed,
-    branch: impl Display,
+    branch: &str,
     copy: &Copy<'_>,
     config: &Config,
 ) -> Bytes {
     let request = &packet.message;
-    let Copy { target, flow, breadth } = *copy;
-    let mut edit = Edit::new(request)
-        .prepend(HeaderName::Via, format_args!("SIP/2.0/{} {};branch={branch}", flow.transport, flow.local))
-        .stamp_via(packet.flow.remote);
+    let Copy { target, flow, breadth, mark } = *copy;
+    let mut via = Text::new();
+    via.push("SIP/2.0/").push(flow.transport.as_str()).push(" ").push_address(flow.local);
+    via.push(";branch=").push(branch).push(mark);
+    let mut edit = Edit::new(request).prepend(HeaderName::Via, via.as_str()).stamp_via(packet.flow.remote);
     for name in [HeaderName::ProxyAuthorization, HeaderName::Authorization] {
         edit = edit.remove_where(name, |credentials| is_for(credentials, &config.realm));
     }
@@ -59,18 +62,16 @@ pub(crate) fn forwarded_request(
         let token = RouteToken::new(mac, packet.flow, flow, &dialog).write(mac, &dialog);
         let next = pushed.and_then(first_route).or(preprocessed.next_route.as_deref());
         let secure = is_secure(asked.as_deref().unwrap_or(request.request_uri())) || next.is_some_and(is_secure);
-        edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow, secure });
+        edit = edit.prepend(HeaderName::RecordRoute, own_route(&token, flow, secure).as_str());
         if (packet.flow.transport, packet.flow.local) != (flow.transport, flow.local) {
             // RFC 5658: each side must see an address and transport of its own.
-            edit = edit.prepend(HeaderName::RecordRoute, OwnRoute { token: &token, flow: packet.flow, secure });
+            edit = edit.prepend(HeaderName::RecordRoute, own_route(&token, packet.flow, secure).as_str());
         }
     }
     let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1));
-    edit = match request.header(HeaderName::MaxForwards) {
-        Some(_) => edit.set(HeaderName::MaxForwards, hops),
-        None => edit.append(HeaderName::MaxForwards, hops),
-    };
-    edit = edit.set(HeaderName::MaxBreadth, breadth);
+    for (name, number) in [(HeaderName::MaxForwards, hops.into()), (HeaderName::MaxBreadth, breadth)] {
+        edit = edit.set(name, Text::new().push_number(number).as_str());
+    }
     if flow.transport.reliable() && request.header(HeaderName::ContentLength).is_none() {
         edit = edit.append(HeaderName::ContentLength, request.body().len());
     }
@@ -166,24 +167,21 @@ fn as_request_uri(uri: &str) -> Cow<'_, str> {
 }
 
 /// Our Record-Route value for one side. It is a `sips` one where the request asks for TLS on every hop (section 16.6 item 4).
-struct OwnRoute<'a> {
-    token: &'a str,
-    flow: Flow,
-    secure: bool,
-}
-
-impl Display for OwnRoute<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "sips" } else { "sip" };
-        write!(f, "<{scheme}:{}@{}", self.token, self.flow.local)?;
-        match self.flow.transport {
-            Transport::Udp => {}
-            Transport::Tls if self.secure => {}
-            Transport::Wss if self.secure => f.write_str(";transport=ws")?,
-            transport => write!(f, ";transport={}", transport.as_param())?,
+fn own_route(token: &str, flow: Flow, secure: bool) -> Text {
+    let mut text = Text::new();
+    text.push(if secure { "<sips:" } else { "<sip:" }).push(token).push("@").push_address(flow.local);
+    match flow.transport {
+        Transport::Udp => {}
+        Transport::Tls if secure => {}
+        Transport::Wss if secure => {
+            text.push(";transport=ws");
         }
-        f.write_str(";lr>")
+        transport => {
+            text.push(";transport=").push(transport.as_param());
+        }
     }
+    text.push(";lr>");
+    text
 }
 
 #[cfg(test)]

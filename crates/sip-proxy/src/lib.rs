@@ -18,6 +18,7 @@ mod route_token;
 mod routes;
 mod stateless;
 mod target;
+mod text;
 mod validate;
 
 pub use flow_token::FlowToken;

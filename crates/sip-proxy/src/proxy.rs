@@ -207,8 +207,8 @@ impl Proxy {
             return;
         }
         let branch = layer.mint_branch();
-        let copy = Copy { target: None, flow, breadth: self.config().incoming_breadth(&packet.message) };
-        layer.send(flow, forwarded_request(packet, preprocessed, branch, &copy, self.config()));
+        let copy = Copy { target: None, flow, breadth: self.config().incoming_breadth(&packet.message), mark: "" };
+        layer.send(flow, forwarded_request(packet, preprocessed, branch.as_str(), &copy, self.config()));
     }
 
     /// The caller gives up: every branch that still rings is cancelled (RFC 3261 section 16.10). The CANCEL itself is the

@@ -28,8 +28,8 @@ impl Proxy {
             return refuse(layer, packet, 440);
         }
         let branch = branch(&config.mac, packet);
-        let copy = Copy { target: Some(target), flow, breadth };
-        let bytes = forwarded_request(packet, preprocessed, branch, &copy, config);
+        let copy = Copy { target: Some(target), flow, breadth, mark: "" };
+        let bytes = forwarded_request(packet, preprocessed, &branch, &copy, config);
         if bytes.len() > MESSAGE_BYTES_MAX {
             return refuse(layer, packet, 513);
         }

@@ -11,6 +11,8 @@ pub struct RequestIdentity {
     pub(crate) cancels: TransactionKey,
     /// Where its responses go.
     pub(crate) reply_flow: Flow,
+    /// The port that they go to when the connection is gone which that flow is (RFC 3261 section 18.2.2).
+    pub(crate) sent_by_port: u16,
     /// Whether its branch is unique, as those are that begin with the magic cookie.
     pub(crate) unique: bool,
 }
@@ -24,8 +26,9 @@ impl RequestIdentity {
             Method::Cancel => TransactionKey::of_cancelled(mac, request, &via),
             _ => key,
         };
+        let sent_by_port = via.port.filter(|port| *port > 0).unwrap_or(packet.flow.transport.default_port());
         let unique = via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
-        Ok(RequestIdentity { key, cancels, reply_flow: reply_flow(packet.flow, &via), unique })
+        Ok(RequestIdentity { key, cancels, reply_flow: reply_flow(packet.flow, &via), sent_by_port, unique })
     }
 
     /// A number that the request shares with its retransmissions and its CANCEL, and with nothing else; nobody outside can choose it.

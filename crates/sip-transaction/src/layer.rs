@@ -109,7 +109,7 @@ impl TransactionLayer {
     pub fn handle_request(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
         let now = now.mono;
         let message = &packet.message;
-        let RequestIdentity { key, cancels, reply_flow, unique } = identity;
+        let RequestIdentity { key, cancels, unique, .. } = identity;
         match (self.servers.find(key), message.method()) {
             (Some(id), Method::Ack) => {
                 if unique || self.servers.acknowledges(id, message) {
@@ -125,9 +125,9 @@ impl TransactionLayer {
             }
             (None, Method::Cancel) => {
                 let cancels = self.servers.find(cancels);
-                self.servers.start(&mut self.shared, now, key, reply_flow, packet, cancels);
+                self.servers.start(&mut self.shared, now, &identity, packet, cancels);
             }
-            (None, _) => self.servers.start(&mut self.shared, now, key, reply_flow, packet, None),
+            (None, _) => self.servers.start(&mut self.shared, now, &identity, packet, None),
         }
     }
 
@@ -246,9 +246,11 @@ impl TransactionLayer {
     }
 
     /// A connection is gone, and with it whatever was sent over it and not heard of since (RFC 3261 section 18.4). An INVITE that rings
-    /// goes on ringing: its answer may come over a new connection (section 18.2.2).
+    /// goes on ringing: its answer may come over a new connection (section 18.2.2). In the same way the responses to requests that came over
+    /// it go over a new connection, to the address that it came from and the port in the Via.
     pub fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId) {
         self.clients.handle_connection_closed(&mut self.shared, now.mono, connection);
+        self.servers.handle_connection_closed(connection);
     }
 
     /// The request of a server transaction, kept until its final response.

@@ -1,12 +1,14 @@
 //! The server transactions: their records, and what the two server machines' actions mean.
 
-use crate::key::TransactionKey;
+use crate::key::{RequestIdentity, TransactionKey};
 use crate::layer::{Deadline, Shared};
 use crate::store::{Handle, Key, Store};
 use crate::timer::Timer;
-use crate::{Event, Flow, Packet, invite_server, non_invite_server};
+use crate::{ConnectionId, Event, Flow, Packet, invite_server, non_invite_server};
 use bytes::Bytes;
-use sip_message::{Builder, Message, Method};
+use sip_message::{Builder, Message, Method, Transport};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// What a server machine does on the way to its next state.
@@ -63,6 +65,8 @@ struct Record {
     state: State,
     /// Where responses go.
     flow: Flow,
+    /// The port there for a new connection.
+    sent_by_port: u16,
     /// The request, until its final response.
     request: Option<Box<Packet>>,
     /// The last response; empty when none is to be repeated.
@@ -95,11 +99,13 @@ enum Input {
 #[derive(Debug)]
 pub(crate) struct Servers {
     records: Store<TransactionKey, Record>,
+    /// Those whose responses go over a connection that could be made anew.
+    by_connection: BTreeSet<(ConnectionId, Handle)>,
 }
 
 impl Servers {
     pub(crate) fn new() -> Servers {
-        Servers { records: Store::new() }
+        Servers { records: Store::new(), by_connection: BTreeSet::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -114,13 +120,12 @@ impl Servers {
         self.records.get(id.0)?.1.request.as_deref()
     }
 
-    /// Starts a transaction with `packet`, whose responses go to `reply_flow`; there is none with this key. `cancels` is for a CANCEL.
+    /// Starts a transaction with `packet`, which is the first of this identity. `cancels` is for a CANCEL.
     pub(crate) fn start(
         &mut self,
         shared: &mut Shared,
         now: Instant,
-        key: TransactionKey,
-        reply_flow: Flow,
+        identity: &RequestIdentity,
         packet: Packet,
         cancels: Option<ServerTransactionId>,
     ) {
@@ -131,7 +136,12 @@ impl Servers {
         };
         let request = Some(Box::new(packet.clone()));
         shared.more(packet.message.bytes().len());
-        let handle = self.records.insert(key, Record { state, flow: reply_flow, request, response: Bytes::new() });
+        let RequestIdentity { key, reply_flow: flow, sent_by_port, .. } = *identity;
+        let handle = self.records.insert(key, Record { state, flow, sent_by_port, request, response: Bytes::new() });
+        // Nobody can connect to a browser.
+        if let (Some(connection), Transport::Tcp | Transport::Tls) = (flow.connection, flow.transport) {
+            self.by_connection.insert((connection, handle));
+        }
         let id = ServerTransactionId(handle);
         let event = match method {
             Method::Cancel => Event::Cancel { id, cancels, packet },
@@ -229,9 +239,24 @@ impl Servers {
         }
     }
 
+    /// What is still to be said over a connection that is gone goes over a new one (RFC 3261 section 18.2.2): to the address that the
+    /// request came from, never to one that its sender has merely written down.
+    pub(crate) fn handle_connection_closed(&mut self, connection: ConnectionId) {
+        let all = (connection, Handle::FIRST)..=(connection, Handle::LAST);
+        while let Some(entry) = self.by_connection.range(all.clone()).next().copied() {
+            self.by_connection.remove(&entry);
+            let Some((_, record)) = self.records.get_mut(entry.1) else { continue };
+            let remote = SocketAddr::new(record.flow.remote.ip(), record.sent_by_port);
+            record.flow = Flow { remote, connection: None, ..record.flow };
+        }
+    }
+
     fn remove(&mut self, shared: &mut Shared, handle: Handle) {
         if let Some((_, record)) = self.records.get_mut(handle) {
             record.release(shared);
+            if let Some(connection) = record.flow.connection {
+                self.by_connection.remove(&(connection, handle));
+            }
         }
         self.records.remove(handle);
     }

@@ -46,6 +46,11 @@ struct Entry {
     slot: u32,
 }
 
+impl Handle {
+    pub(crate) const FIRST: Handle = Handle { slot: 0, generation: 0 };
+    pub(crate) const LAST: Handle = Handle { slot: u32::MAX, generation: u32::MAX };
+}
+
 const CHUNK_BITS: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_BITS;
 

@@ -350,10 +350,10 @@ fn a_full_layer_starts_no_client_transaction() {
 #[test]
 fn a_request_with_a_via_that_is_none_gets_400() {
     let (mut layer, now) = (layer(), Now::read_clocks());
-    layer.handle_packet(now, packet(parse(Bytes::from(text("INFO", "sip:c@d", "SIP/1.0/UDP h", "", "1 INFO")))));
+    layer.handle_packet(now, packet(parse(Bytes::from(text("INFO", "sip:c@d", "SIP/2.0/UDP", "", "1 INFO")))));
     let refused = sent(layer.poll_output());
-    assert_eq!((refused.status(), refused.reason()), (400, "Via does not begin with SIP/2.0/transport"));
-    layer.handle_packet(now, packet(parse(Bytes::from(text("ACK", "sip:c@d", "SIP/1.0/UDP h", "", "1 ACK")))));
+    assert_eq!((refused.status(), refused.reason()), (400, "Via without sent-by"));
+    layer.handle_packet(now, packet(parse(Bytes::from(text("ACK", "sip:c@d", "SIP/2.0/UDP", "", "1 ACK")))));
     assert!(layer.poll_output().is_none() && layer.is_empty());
 }
 

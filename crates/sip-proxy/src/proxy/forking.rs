@@ -149,10 +149,9 @@ impl Shared {
         let Some(packet) = layer.request_of(id) else { return };
         let method = packet.message.method();
         let target = place.and_then(|place| context.targets.get(place));
-        let copy = Copy { target, flow, breadth };
         let mark = context.mark.as_ref().map_or("", Mark::as_str);
-        let bytes =
-            forwarded_request(packet, &context.preprocessed, format_args!("{branch}{mark}"), &copy, &self.config);
+        let copy = Copy { target, flow, breadth, mark };
+        let bytes = forwarded_request(packet, &context.preprocessed, branch.as_str(), &copy, &self.config);
         if bytes.len() > MESSAGE_BYTES_MAX {
             context.best.add(Candidate { status: 513, message: None });
             if let Some(place) = place {
