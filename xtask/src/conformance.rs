@@ -65,10 +65,10 @@ fn marked_functions(text: &str) -> Vec<String> {
     for line in text.lines().map(str::trim) {
         if line == "#[test]" || line.starts_with("#[tokio::test") {
             marked = true;
-        } else if let Some(name) = function(line) {
-            if std::mem::take(&mut marked) {
-                found.push(name.to_owned());
-            }
+        } else if let Some(name) = function(line)
+            && std::mem::take(&mut marked)
+        {
+            found.push(name.to_owned());
         }
     }
     found

@@ -22,7 +22,8 @@ cargo xtask COMMAND
 
   test                  everything that CI runs; ends with `N passed, N failed`
   interop [NAME..]      calls with real peers (baresip, sipp, sipsak); --list; --against kamailio checks the scenarios themselves
-  bench [--quick]       Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate; writes docs/performance.md
+  bench [--quick] [--idle]  Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate, memory per idle TLS
+                        connection (--idle: only that); writes docs/performance.md
   fuzz [TARGET..]       libFuzzer on the stable toolchain; --seconds 60
   tidy                  the rules that live in code: floors, file lengths, the map, licences, conformance tables
 ";

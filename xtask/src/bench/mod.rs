@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the same calls and registrations through Kamailio and through Ringback, in turns in one run: what one costs
 //! in processor time, and how many a second one core bears. The server has one core to itself, the load the other.
 
+mod idle;
 mod measure;
 mod report;
 mod search;
@@ -71,14 +72,16 @@ pub(crate) struct Plan {
 const FULL: Plan = Plan { rounds: 3, measure: Duration::from_secs(4), probe: Duration::from_secs(2), searches: 2 };
 const QUICK: Plan = Plan { rounds: 1, measure: Duration::from_secs(2), probe: Duration::from_secs(2), searches: 1 };
 
-/// The command: `[--quick] [--no-build]`; the latter takes the release binary as it is.
+/// The command: `[--quick] [--no-build] [--idle]`; the second takes the release binary as it is, the last measures idle
+/// connections only, and writes nothing.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let (mut quick, mut build) = (false, true);
+    let (mut quick, mut build, mut idle) = (false, true, false);
     for argument in arguments {
         match argument.as_str() {
             "--quick" => quick = true,
             "--no-build" => build = false,
-            other => bail!("bench takes --quick and --no-build, not {other:?}"),
+            "--idle" => idle = true,
+            other => bail!("bench takes --quick, --no-build and --idle, not {other:?}"),
         }
     }
     let plan = if quick { QUICK } else { FULL };
@@ -86,7 +89,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         std::thread::available_parallelism()?.get() >= 2,
         "one core for the server and one for the load are needed"
     );
-    if std::process::Command::new("kamailio").arg("-v").output().is_err() {
+    if !idle && std::process::Command::new("kamailio").arg("-v").output().is_err() {
         eprintln!("the rival is missing: apt-get install kamailio");
         return Ok(ExitCode::from(2));
     }
@@ -94,8 +97,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         cargo::build_release()?;
     }
     let bench = Bench { plan, scope: Scope::new(cargo::output_dir()?.join("bench"), 0)? };
+    let idle_tls_kb = bench.idle_tls_kb()?;
+    println!("an idle TLS connection takes {idle_tls_kb:.1} kB");
+    if idle {
+        return Ok(if idle_tls_kb <= idle::MEMORY_KB_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let kamailio = bench.best_kamailio()?;
-    let mut results = report::Results::new(kamailio, quick);
+    let mut results = report::Results::new(kamailio, quick, idle_tls_kb);
     for round in 0..plan.rounds {
         for work in [Work::Call, Work::Register] {
             for rate in RATES {

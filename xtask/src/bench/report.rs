@@ -26,11 +26,13 @@ pub(super) struct Results {
     quick: bool,
     costs: Vec<(Rival, Work, u32, Cost)>,
     highest: Vec<(Rival, Work, u32)>,
+    /// What an idle TLS connection takes of Ringback's memory.
+    idle_tls_kb: f64,
 }
 
 impl Results {
-    pub(super) fn new(kamailio: Rival, quick: bool) -> Self {
-        Self { kamailio, quick, costs: Vec::new(), highest: Vec::new() }
+    pub(super) fn new(kamailio: Rival, quick: bool, idle_tls_kb: f64) -> Self {
+        Self { kamailio, quick, costs: Vec::new(), highest: Vec::new(), idle_tls_kb }
     }
 
     pub(super) fn add_cost(&mut self, rival: Rival, work: Work, rate: u32, cost: Cost) {
@@ -61,6 +63,10 @@ impl Results {
             println!("{what}: {ratio:.2}x of Kamailio's, {bound} {limit}x was promised: {verdict}");
             kept &= good;
         }
+        let (each, most) = (self.idle_tls_kb, super::idle::MEMORY_KB_MAX);
+        let verdict = if each <= most { "kept" } else { "MISSED" };
+        println!("an idle TLS connection: {each:.1} kB, at most {most} kB was promised: {verdict}");
+        kept &= each <= most;
         Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
@@ -103,6 +109,7 @@ impl Results {
                 ours / theirs
             );
         }
+        let _ = writeln!(text, "| memory per idle TLS connection, kB | | {:.1} | |", self.idle_tls_kb);
         let children = match self.kamailio {
             Rival::Kamailio { children } => children,
             Rival::Ringback => 0,

@@ -13,6 +13,7 @@ mod loss;
 mod operator;
 mod phone;
 mod races;
+mod roles;
 mod stage;
 mod strangers;
 mod tls;
@@ -145,7 +146,14 @@ fn scenarios() -> Vec<Scenario> {
 
 /// Scenarios for what is still being built: run only when they are named.
 fn waiting() -> Vec<Scenario> {
-    listed(&[browser::SCENARIOS, domains::SCENARIOS, tls::SCENARIOS, floods::SECURE, strangers::LOOPS])
+    listed(&[
+        roles::SCENARIOS,
+        browser::SCENARIOS,
+        domains::SCENARIOS,
+        tls::SCENARIOS,
+        floods::SECURE,
+        strangers::LOOPS,
+    ])
 }
 
 fn listed(rows: &[&[Row]]) -> Vec<Scenario> {

@@ -1,6 +1,6 @@
 //! TLS with the exchange's own authority, which its peers trust and nothing is switched off: calls, and what strangers are shown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn start(world: &World) -> Result<(Process, PathBuf)> {
     Ok((exchange, authority))
 }
 
-fn baresip(world: &World, user: &str, host: u8, answer: Answer, hz: u32, authority: &PathBuf) -> Result<Baresip> {
+fn baresip(world: &World, user: &str, host: u8, answer: Answer, hz: u32, authority: &Path) -> Result<Baresip> {
     let (ip, exchange) = (world.scope.ip(host), world.exchange_ip());
     let account = Account { user, ip: &ip, exchange: Some(&exchange), transport: "tls", answer, tone_hz: hz };
     Baresip::start_trusting(&world.scope, &account, Some(authority))
@@ -59,7 +59,7 @@ fn two_baresips(world: &World) -> Result<()> {
 }
 
 /// `ringback call` or `answer` as dave, over TLS.
-fn ours(world: &World, command: &str, authority: &PathBuf, more: &[String]) -> Result<Process> {
+fn ours(world: &World, command: &str, authority: &Path, more: &[String]) -> Result<Process> {
     let account = format!("dave:{PASSWORD}@{}", world.exchange_ip());
     let (authority, bind) = (authority.display().to_string(), format!("{}:0", world.scope.ip(4)));
     let mut command = ringback::command(&[command, "--json", "--transport", "tls", "--as", &account])?;

@@ -7,6 +7,7 @@ pub(crate) mod kamailio;
 pub(crate) mod raw;
 pub(crate) mod ringback;
 pub(crate) mod sipp;
+pub(crate) mod tls;
 
 /// The password of every account in these tests.
 pub(crate) const PASSWORD: &str = "secret";
