@@ -41,7 +41,7 @@ impl<B: Backend<Server>> Backend<Server> for Resolving<B> {
         let Ask::Resolve { ticket, next_hop } = ask else {
             return self.others.handle_ask(now, ask, later);
         };
-        if let Some(flows) = self.resolver.resolve_address(&next_hop) {
+        if let Some(flows) = self.resolver.resolve_at_once(&next_hop) {
             return Some(Answer::Resolved { ticket, flows });
         }
         let resolver = self.resolver.clone();

@@ -39,7 +39,10 @@ pub use engine::{Backend, Engine, Output};
 pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
-pub use resolve::{FLOWS_MAX, Plan, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX, TARGETS_MAX};
+pub use resolve::{
+    FLOWS_MAX, PlanConnection, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver,
+    SERVICES_MAX, TARGETS_MAX,
+};
 pub use serving::{Owner, ServeConfig, Serving, serve_engines};
 pub use stream::{
     CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,

@@ -1,6 +1,6 @@
 //! The resolver against a name server on loopback, and without any.
 
-use super::{FLOWS_MAX, Plan, RESOLVES_MAX, Resolver};
+use super::{FLOWS_MAX, PlanConnection, RESOLVES_MAX, Resolver};
 use crate::LocalAddress;
 use crate::dns::DnsConfig;
 use crate::dns::zone::Zone;
@@ -48,18 +48,31 @@ fn an_address_has_the_local_address_that_reaches_it() {
         (None, "::ffff:127.0.0.1", None, flow(Transport::Udp, "127.0.0.1:5070", "127.0.0.1:5060")),
     ];
     for (transport, host, port, expected) in cases {
-        assert_eq!(all.resolve_address(&hop(transport, host, port)), Some(vec![expected]), "{host}");
+        assert_eq!(all.resolve_at_once(&hop(transport, host, port)), Some(vec![expected]), "{host}");
     }
-    assert_eq!(all.resolve_address(&hop(None, "localhost", None)), None);
-    assert_eq!(all.resolve_address(&hop(None, "127.0.0.1", Some(0))), Some(vec![]));
+    assert_eq!(all.resolve_at_once(&hop(None, "localhost", None)), None);
+    assert_eq!(all.resolve_at_once(&hop(None, "127.0.0.1", Some(0))), Some(vec![]));
 }
 
 #[test]
 fn of_several_sockets_the_one_on_the_route_is_used() {
     let two = resolver(&[(Transport::Udp, "192.0.2.77:5060"), (Transport::Udp, "127.0.0.1:5061")]);
     let expected = flow(Transport::Udp, "127.0.0.1:5061", "127.0.0.1:5060");
-    assert_eq!(two.resolve_address(&hop(None, "127.0.0.1", None)), Some(vec![expected]));
-    assert_eq!(two.resolve_address(&hop(None, "::1", None)), Some(vec![]));
+    assert_eq!(two.resolve_at_once(&hop(None, "127.0.0.1", None)), Some(vec![expected]));
+    assert_eq!(two.resolve_at_once(&hop(None, "::1", None)), Some(vec![]));
+}
+
+#[tokio::test]
+async fn what_was_found_a_moment_ago_is_told_at_once() {
+    let zone = Arc::new(Zone::new("pbx.test A 127.0.0.11"));
+    let ours = asking(&zone).await;
+    let (pbx, expected) = (hop(None, "pbx.test", None), [udp("127.0.0.11:5060")]);
+    assert_eq!(ours.resolve_at_once(&pbx), None);
+    assert_eq!(ours.resolve(&pbx).await, expected);
+    assert_eq!(ours.resolve_at_once(&pbx).unwrap(), expected);
+    assert_eq!(ours.clone().resolve_at_once(&pbx).unwrap(), expected);
+    assert_eq!(ours.resolve_at_once(&hop(None, "pbx.test", Some(5060))), None);
+    assert_eq!(ours.resolve(&hop(None, "pbx.test.", None)).await, expected);
 }
 
 #[tokio::test]
@@ -95,6 +108,7 @@ async fn naptr_srv_and_addresses_come_from_the_name_server_once() {
     every.extend(["NAPTR pbx.test", "SRV _sip._tcp.pbx.test", "AAAA two.pbx.test"].map(str::to_owned)); // the alias has no AAAA
     every.sort();
     assert_eq!(asked, every);
+    ours.forget();
     assert_eq!(ours.resolve(&hop(None, "PBX.test", None)).await, expected);
     assert_eq!(zone.take_asked(), [""; 0], "what is known is not asked again, nor that there is nothing");
 }
@@ -107,6 +121,7 @@ async fn that_there_is_nothing_is_known_for_a_while() {
         let first = ours.resolve(&hop(None, host, None)).await;
         assert_eq!(first.len(), usize::from(host == "plain.test"));
         assert!(zone.take_asked().contains(&format!("NAPTR {host}")));
+        ours.forget();
         assert_eq!(ours.resolve(&hop(None, host, None)).await, first);
         assert_eq!(zone.take_asked(), [""; 0]);
     }
@@ -202,7 +217,7 @@ async fn connections_of_tls_and_websocket_are_planned_for_the_domain_of_the_uri(
          one.provider.test     A 127.0.0.11",
     ));
     let planned: Arc<Mutex<Vec<(Transport, String, String)>>> = Arc::default();
-    let plan: Plan = {
+    let plan: PlanConnection = {
         let planned = planned.clone();
         Arc::new(move |transport, _, remote, domain| {
             planned.lock().unwrap().push((transport, remote.to_string(), domain.to_owned()));
@@ -211,12 +226,12 @@ async fn connections_of_tls_and_websocket_are_planned_for_the_domain_of_the_uri(
     };
     let ours = asking(&zone).await;
     assert_eq!(ours.resolve(&hop(None, "safe.test", None)).await, [], "without a plan there is no TLS");
-    let ours = ours.with_plan(plan);
+    let ours = ours.with_plans(&[Transport::Tls], plan);
     let tls = |remote| Flow { connection: Some(ConnectionId(77)), ..flow(Transport::Tls, "127.0.0.1:5061", remote) };
     assert_eq!(ours.resolve(&hop(None, "safe.test", None)).await, [tls("127.0.0.11:5071")]);
     let numeric = NextHop { secure: true, ..hop(None, "127.0.0.1", None) };
-    assert_eq!(ours.resolve_address(&numeric), Some(vec![tls("127.0.0.1:5061")]));
-    assert_eq!(ours.resolve_address(&NextHop { port: Some(1), ..numeric }), Some(vec![]), "refused");
+    assert_eq!(ours.resolve_at_once(&numeric), Some(vec![tls("127.0.0.1:5061")]));
+    assert_eq!(ours.resolve_at_once(&NextHop { port: Some(1), ..numeric }), Some(vec![]), "refused");
     let expected = [("127.0.0.11:5071", "safe.test"), ("127.0.0.1:5061", "127.0.0.1"), ("127.0.0.1:1", "127.0.0.1")];
     let expected = expected.map(|(remote, domain)| (Transport::Tls, remote.to_owned(), domain.to_owned()));
     assert_eq!(*planned.lock().unwrap(), expected);

@@ -2,6 +2,7 @@
 
 mod all;
 mod locate;
+mod memory;
 mod preference;
 mod resolver;
 mod ways;
@@ -13,5 +14,6 @@ mod cases;
 mod loopback;
 
 pub use locate::{SERVICES_MAX, TARGETS_MAX};
+pub use memory::{REMEMBERED_MAX, REMEMBERED_TIME_MAX};
 pub use resolver::{FLOWS_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver};
-pub use ways::Plan;
+pub use ways::PlanConnection;

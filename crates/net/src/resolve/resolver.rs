@@ -1,5 +1,6 @@
 use super::locate::{Place, locate, locate_address};
-use super::ways::{Plan, Ways};
+use super::memory::Memory;
+use super::ways::{PlanConnection, Ways};
 use crate::dns::{DnsConfig, Names};
 use crate::{LocalAddress, system_rng};
 use engine::Rng;
@@ -8,7 +9,7 @@ use sip_transaction::Flow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -36,6 +37,7 @@ struct Shared {
     rng: Mutex<Rng>,
     lookups: Arc<Semaphore>,
     under_way: Mutex<HashMap<NextHop, watch::Receiver<Option<Vec<Flow>>>>>,
+    memory: Mutex<Memory>,
 }
 
 /// What somebody who looks up a name that is not being looked up yet holds: on every way out it lets the others go on.
@@ -49,37 +51,41 @@ struct Lead<'a> {
 impl Resolver {
     /// A resolver for flows from these addresses, which asks the system's name servers and knows no TLS and no WebSocket.
     pub fn new(listening: &[LocalAddress]) -> Resolver {
-        let shared = Shared {
-            rng: Mutex::new(system_rng()),
-            lookups: Arc::new(Semaphore::new(RESOLVES_MAX)),
-            under_way: Mutex::default(),
-        };
         let names = Arc::new(Names::new(&DnsConfig::default()));
-        Resolver { ways: Ways::new(listening, None), names, shared: Arc::new(shared) }
+        Resolver { ways: Ways::new(listening), names, shared: Shared::new() }
     }
 
     /// The same, asking other name servers.
     pub fn with_dns(self, config: &DnsConfig) -> Resolver {
-        Resolver { names: Arc::new(Names::new(config)), ..self }
+        Resolver { names: Arc::new(Names::new(config)), shared: Shared::new(), ..self }
     }
 
-    /// The same, for TLS and WebSocket as well, whose connections `plan` plans.
-    pub fn with_plan(self, plan: Plan) -> Resolver {
-        Resolver { ways: self.ways.planning(plan), ..self }
+    /// The same, for those transports of TLS and WebSocket, too, that are `opened` here; `plan` plans their connections.
+    pub fn with_plans(self, opened: &[Transport], plan: PlanConnection) -> Resolver {
+        Resolver { ways: self.ways.planning(opened, plan), shared: Shared::new(), ..self }
     }
 
-    /// The flow to a host written as an address, at once; `None` when it is a name.
-    pub fn resolve_address(&self, next_hop: &NextHop) -> Option<Vec<Flow>> {
+    /// What [`Resolver::resolve`] would find, where it need not wait: for a host written as an address, and what it found a moment ago
+    /// ([`REMEMBERED_TIME_MAX`]).
+    ///
+    /// [`REMEMBERED_TIME_MAX`]: crate::REMEMBERED_TIME_MAX
+    pub fn resolve_at_once(&self, next_hop: &NextHop) -> Option<Vec<Flow>> {
+        if let Some(flows) = lock(&self.shared.memory).get(Instant::now(), next_hop) {
+            return Some(flows);
+        }
         let ip = next_hop.host.parse().ok()?;
         let place = locate_address(next_hop, ip, self.ways.transports());
-        Some(self.flows(place.into_iter().collect(), &next_hop.host))
+        Some(self.found(next_hop, place.into_iter().collect()))
     }
 
     /// The flows for a request (RFC 3263 section 4), best first, at most [`FLOWS_MAX`]; none when there is no such server, nothing of ours
     /// reaches it, or it was not found in time.
     pub async fn resolve(&self, next_hop: &NextHop) -> Vec<Flow> {
-        if let Some(flows) = self.resolve_address(next_hop) {
+        if let Some(flows) = self.resolve_at_once(next_hop) {
             return flows;
+        }
+        if let Some(host) = next_hop.host.strip_suffix('.') {
+            return Box::pin(self.resolve(&NextHop { host: host.to_owned(), ..next_hop.clone() })).await;
         }
         let lead = match self.lead_or_follow(next_hop) {
             Some(Ok(lead)) => lead,
@@ -92,7 +98,7 @@ impl Resolver {
         let mut rng = lock(&self.shared.rng).split();
         let located = locate(next_hop, self.ways.transports(), &*self.names, &mut rng, Ways::arrange);
         let places = timeout(RESOLVE_TIME_MAX, located).await.unwrap_or_default();
-        let flows = self.flows(places, &next_hop.host);
+        let flows = self.found(next_hop, places);
         lead.found.send_replace(Some(flows.clone()));
         flows
     }
@@ -104,7 +110,8 @@ impl Resolver {
         self.resolve(&NextHop { secure: false, transport, host: host.to_owned(), port }).await
     }
 
-    fn flows(&self, places: Vec<Place>, domain: &str) -> Vec<Flow> {
+    /// The flows to these places, which are remembered.
+    fn found(&self, next_hop: &NextHop, places: Vec<Place>) -> Vec<Flow> {
         let mut flows: Vec<Flow> = Vec::new();
         let mut seen: Vec<Place> = Vec::new();
         for place in places {
@@ -113,10 +120,16 @@ impl Resolver {
             }
             if !seen.contains(&place) {
                 seen.push(place);
-                flows.extend(self.ways.flow(place, domain));
+                flows.extend(self.ways.flow(place, &next_hop.host));
             }
         }
+        lock(&self.shared.memory).put(Instant::now(), next_hop, &flows);
         flows
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        lock(&self.shared.memory).clear();
     }
 
     /// The right to look `next_hop` up, or the result of who is doing it; `None` when too many others are looked up.
@@ -133,6 +146,17 @@ impl Resolver {
                 Some(Ok(Lead { shared: &self.shared, next_hop, found, _permit: permit }))
             }
         }
+    }
+}
+
+impl Shared {
+    fn new() -> Arc<Shared> {
+        Arc::new(Shared {
+            rng: Mutex::new(system_rng()),
+            lookups: Arc::new(Semaphore::new(RESOLVES_MAX)),
+            under_way: Mutex::default(),
+            memory: Mutex::default(),
+        })
     }
 }
 

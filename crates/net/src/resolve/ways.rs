@@ -8,34 +8,31 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 /// Plans a connection: the transport, the local and the remote address, and the domain that the other end must prove to be (RFC 5922
-/// section 7.2: that of the URI, whatever DNS made of it). `None` when no more can be planned.
-pub type Plan = Arc<dyn Fn(Transport, SocketAddr, SocketAddr, &str) -> Option<ConnectionId> + Send + Sync>;
-
-/// The transports that a connection is planned for.
-const PLANNED: [Transport; 3] = [Transport::Tls, Transport::Ws, Transport::Wss];
+/// section 7.3: that of the URI, whatever DNS made of it). `None` when that cannot be.
+pub type PlanConnection = Arc<dyn Fn(Transport, SocketAddr, SocketAddr, &str) -> Option<ConnectionId> + Send + Sync>;
 
 /// The ways out of here: the addresses that we send from, and who plans connections.
 #[derive(Clone)]
 pub(super) struct Ways {
     listening: Arc<[LocalAddress]>,
-    plan: Option<Plan>,
     transports: Vec<Transport>,
+    plan: Option<PlanConnection>,
 }
 
 impl Ways {
-    pub(super) fn new(listening: &[LocalAddress], plan: Option<Plan>) -> Ways {
-        let has = |transport| match transport {
-            Transport::Udp => listening.iter().any(|local| local.transport == Transport::Udp),
-            Transport::Tcp => true, // opened without a listener
-            Transport::Tls | Transport::Ws | Transport::Wss => plan.is_some(),
-        };
-        let transports = [Transport::Udp, Transport::Tcp].into_iter().chain(PLANNED).filter(|way| has(*way)).collect();
-        Ways { listening: listening.into(), plan, transports }
+    /// Datagrams from where we listen for them, and TCP, for which nobody need listen.
+    pub(super) fn new(listening: &[LocalAddress]) -> Ways {
+        let udp = listening.iter().any(|local| local.transport == Transport::Udp).then_some(Transport::Udp);
+        Ways { listening: listening.into(), transports: udp.into_iter().chain([Transport::Tcp]).collect(), plan: None }
     }
 
-    /// The same, with connections planned by `plan`.
-    pub(super) fn planning(&self, plan: Plan) -> Ways {
-        Ways::new(&self.listening, Some(plan))
+    /// The same, and those of `opened` whose connections must be planned: TLS and WebSocket.
+    pub(super) fn planning(mut self, opened: &[Transport], plan: PlanConnection) -> Ways {
+        self.transports.retain(|transport| !is_planned(*transport));
+        self.transports.extend(opened.iter().filter(|transport| is_planned(**transport)));
+        self.transports.sort();
+        self.plan = Some(plan);
+        self
     }
 
     /// The transports that we have, the most liked first.
@@ -51,7 +48,7 @@ impl Ways {
         }
         let local = self.local(transport, remote)?;
         let connection = match &self.plan {
-            Some(plan) if PLANNED.contains(&transport) => Some(plan(transport, local, remote, domain)?),
+            Some(plan) if is_planned(transport) => Some(plan(transport, local, remote, domain)?),
             _ => None,
         };
         Some(Flow { transport, local, remote, connection })
@@ -87,6 +84,13 @@ impl Ways {
 impl fmt::Debug for Ways {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ways").field("listening", &self.listening).field("transports", &self.transports).finish()
+    }
+}
+
+fn is_planned(transport: Transport) -> bool {
+    match transport {
+        Transport::Udp | Transport::Tcp => false,
+        Transport::Tls | Transport::Ws | Transport::Wss => true,
     }
 }
 

@@ -72,7 +72,7 @@ impl Backend<PhoneEngine> for PhoneBackend {
                 None
             }
             Wish::Answer(Ask::Resolve { ticket, next_hop }) => {
-                if let Some(flows) = self.resolver.resolve_address(&next_hop) {
+                if let Some(flows) = self.resolver.resolve_at_once(&next_hop) {
                     return Some(Input::Answer(Answer::Resolved { ticket, flows }));
                 }
                 let resolver = self.resolver.clone();
