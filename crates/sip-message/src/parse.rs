@@ -63,6 +63,7 @@ impl Message {
 }
 
 /// A header that cannot be read as text; for an answer, which copies fields, what is wrong in it becomes question marks.
+#[cold]
 fn not_utf8(bytes: &Bytes, head_end: usize, offset: usize) -> Malformed {
     let mut repaired = bytes.to_vec();
     let mut from = offset;
@@ -236,6 +237,12 @@ impl Scan<'_> {
         if memchr_iter(b'\r', head).count() == lines && memchr2(0, 0x7f, head).is_none() {
             return;
         }
+        self.controls_in_lines(first, head_end);
+    }
+
+    #[cold]
+    fn controls_in_lines(&mut self, first: usize, head_end: usize) {
+        let head = &self.text[first..head_end];
         let (mut begin, mut quoted) = (first, false);
         for line in head.split_inclusive(|b| *b == b'\n') {
             let content = line.strip_suffix(b"\r\n").unwrap_or(line);

@@ -284,6 +284,34 @@ mod tests {
         }
     }
 
+    /// The examples of RFC 3261 section 19.1.3, and the escaped user of 19.1.2.
+    #[test]
+    fn examples_of_section_19_1_3() {
+        let parse = |text| Uri::parse(text).unwrap();
+        let uri = parse("sip:alice@atlanta.com");
+        assert_eq!(
+            (uri.user, uri.password, uri.host, uri.port),
+            (Some("alice"), None, Host::Name("atlanta.com"), None)
+        );
+        let uri = parse("sip:alice:secretword@atlanta.com;transport=tcp");
+        assert_eq!((uri.user, uri.password, uri.param("transport")), (Some("alice"), Some("secretword"), Some("tcp")));
+        let uri = parse("sips:alice@atlanta.com?subject=project%20x&priority=urgent");
+        assert_eq!((uri.scheme, uri.headers), (Scheme::Sips, "subject=project%20x&priority=urgent"));
+        let uri = parse("sip:+1-212-555-1212:1234@gateway.com;user=phone");
+        let phone = (Some("+1-212-555-1212"), Some("1234"), Some("phone"));
+        assert_eq!((uri.user, uri.password, uri.param("user")), phone);
+        assert_eq!(parse("sips:1212@gateway.com").user, Some("1212"));
+        assert_eq!(parse("sip:alice@192.0.2.4").host, Host::V4(Ipv4Addr::new(192, 0, 2, 4)));
+        let uri = parse("sip:atlanta.com;method=REGISTER?to=alice%40atlanta.com");
+        assert_eq!((uri.user, uri.param("method"), uri.headers), (None, Some("REGISTER"), "to=alice%40atlanta.com"));
+        assert_eq!(parse("sip:alice;day=tuesday@atlanta.com").user, Some("alice;day=tuesday"));
+        assert_eq!(parse("sip:j%40s0n@example.com").user_unescaped(), "j@s0n");
+        let uri = parse("sip:alice@atlanta.com;maddr=239.255.255.1;ttl=15;lr");
+        let multicast = (Some("239.255.255.1"), Some("15"), Some(""));
+        assert_eq!((uri.param("maddr"), uri.param("ttl"), uri.param("lr")), multicast);
+        assert!(Uri::parse("sip:alice@atl%61nta.com").is_err(), "no escapes in a host");
+    }
+
     #[test]
     fn what_is_no_uri() {
         for bad in [
