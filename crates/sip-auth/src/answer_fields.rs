@@ -51,7 +51,7 @@ impl<'a> AnswerFields<'a> {
             (9, b'a') => ("algorithm", &mut self.algorithm),
             _ => return None,
         };
-        known.eq_ignore_ascii_case(name).then_some(place)
+        (known == name || known.eq_ignore_ascii_case(name)).then_some(place)
     }
 
     unquoted!(realm algorithm username nonce uri response qop nc cnonce);

@@ -1,5 +1,5 @@
 use crate::BadValue;
-use crate::text::{find_unquoted, is_lws, is_token, is_token_byte, trim_lws, unquote};
+use crate::text::{find_unquoted, is_lws, is_token, kind, leading, trim_lws, unquote};
 use memchr::memchr2;
 use std::borrow::Cow;
 
@@ -25,9 +25,10 @@ impl<'a> AuthValue<'a> {
         let (scheme, params) = text.split_at(end);
         let value = AuthValue { scheme, params };
         let mut well_formed = is_token(scheme);
-        for (name, written) in value.iter() {
-            well_formed &= is_token(name);
-            each(name, written);
+        let mut rest = params;
+        while let Some(param) = next_param(&mut rest) {
+            well_formed &= param.plain || is_token(param.name);
+            each(param.name, param.value);
         }
         if well_formed { Ok(value) } else { Err(BadValue("credentials are not a scheme and parameters")) }
     }
@@ -40,37 +41,42 @@ impl<'a> AuthValue<'a> {
     /// Every parameter: its name, and its value as written.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let mut rest = self.params;
-        std::iter::from_fn(move || {
-            let begin = rest.bytes().position(|b| b != b',' && !is_lws(b))?;
-            rest = &rest[begin..];
-            if let Some((name, value, end)) = plain_param(rest) {
-                rest = &rest[end..];
-                return Some((name, value));
-            }
-            let (one, after) = rest.split_at(find_unquoted(rest, b',').unwrap_or(rest.len()));
-            rest = after;
-            let (name, value) = one.split_once('=').unwrap_or((one, ""));
-            Some((trim_lws(name), trim_lws(value)))
-        })
+        std::iter::from_fn(move || next_param(&mut rest).map(|param| (param.name, param.value)))
     }
 }
 
-/// The parameter that `text` begins with, and where it ends, if it is written as nearly everybody writes it: a name, `=`, and a token or
-/// a quoted string without escapes, with no white space between them.
-fn plain_param(text: &str) -> Option<(&str, &str, usize)> {
+struct Param<'a> {
+    name: &'a str,
+    /// As written.
+    value: &'a str,
+    /// Whether the name is known to be a token.
+    plain: bool,
+}
+
+/// The parameter that `rest` begins with; moves behind it. Empty places between commas are none.
+fn next_param<'a>(rest: &mut &'a str) -> Option<Param<'a>> {
+    let text = &rest[rest.bytes().position(|b| b != b',' && !is_lws(b))?..];
     let bytes = text.as_bytes();
-    let equals = bytes.iter().position(|b| !is_token_byte(*b)).filter(|at| bytes[*at] == b'=')?;
-    let begin = equals + 1;
-    let end = if bytes.get(begin) == Some(&b'"') {
-        let close = begin + 1 + memchr2(b'"', b'\\', &bytes[begin + 1..])?;
-        if bytes[close] == b'\\' {
-            return None;
+    // As nearly everybody writes them: a name, `=`, and a token or a quoted string without escapes, with no white space between them.
+    let equals = leading(bytes, kind::TOKEN);
+    if bytes.get(equals) == Some(&b'=') && equals > 0 {
+        let begin = equals + 1;
+        let end = match bytes.get(begin) {
+            Some(b'"') => match memchr2(b'"', b'\\', &bytes[begin + 1..]) {
+                Some(length) => begin + length + 1 + usize::from(bytes[begin + 1 + length] == b'"'),
+                None => begin,
+            },
+            _ => begin + leading(&bytes[begin..], kind::TOKEN),
+        };
+        if matches!(bytes.get(end), None | Some(b',')) {
+            *rest = &text[end..];
+            return Some(Param { name: &text[..equals], value: &text[begin..end], plain: true });
         }
-        close + 1
-    } else {
-        begin + bytes[begin..].iter().position(|b| !is_token_byte(*b)).unwrap_or(bytes.len() - begin)
-    };
-    matches!(bytes.get(end), None | Some(b',')).then(|| (&text[..equals], &text[begin..end], end))
+    }
+    let (one, after) = text.split_at(find_unquoted(text, b',').unwrap_or(text.len()));
+    *rest = after;
+    let (name, value) = one.split_once('=').unwrap_or((one, ""));
+    Some(Param { name: trim_lws(name), value: trim_lws(value), plain: false })
 }
 
 #[cfg(test)]

@@ -187,12 +187,15 @@ impl ViaStamp {
     pub(crate) fn of(request: &Message, source: SocketAddr) -> Option<ViaStamp> {
         let value = request.values(HeaderName::Via).next()?;
         let via = crate::Via::parse(value).ok()?;
-        let rport = via
-            .params
-            .iter()
-            .find(|(name, value)| name.eq_ignore_ascii_case("rport") && value.is_none_or(str::is_empty));
-        let rport_at = rport.map(|(name, _)| (request.offset_of(name) + name.len()) as u16);
-        let received = via.received().is_none() && (rport_at.is_some() || via.host.ip() != Some(source.ip()));
+        let (mut rport_at, mut has_received) = (None, false);
+        for (name, value) in via.params.iter() {
+            if rport_at.is_none() && name.eq_ignore_ascii_case("rport") && value.is_none_or(str::is_empty) {
+                rport_at = Some((request.offset_of(name) + name.len()) as u16);
+            }
+            has_received |= name.eq_ignore_ascii_case("received");
+        }
+        let received =
+            !(has_received && via.received().is_some()) && (rport_at.is_some() || via.host.ip() != Some(source.ip()));
         Some(ViaStamp { rport_at, received, end: (request.offset_of(value) + value.len()) as u16 })
     }
 }

@@ -178,7 +178,8 @@ impl Message {
 
     /// The tag of To.
     pub fn to_tag(&self) -> Option<&str> {
-        self.to().ok()?.tag()
+        let to = self.header(HeaderName::To).filter(|to| !to.ends_with('>'))?; // where it has no parameters at all
+        NameAddr::parse(to).ok()?.tag()
     }
 
     /// Call-ID; empty when there is none.

@@ -31,13 +31,10 @@ impl AddressOfRecord {
     /// That of `user` (without escapes) in a domain that is written as in [`AddressOfRecord::domain`] already.
     pub fn in_canonical(user: &str, domain: &str) -> Result<AddressOfRecord, BadValue> {
         check_user(user)?;
-        let mut text = String::with_capacity(user.len() + 1 + domain.len());
-        if !user.is_empty() {
-            text.push_str(user);
-            text.push('@');
+        if user.is_empty() {
+            return AddressOfRecord::of_text(domain.to_owned());
         }
-        text.push_str(domain);
-        AddressOfRecord::of_text(text)
+        AddressOfRecord::of_text([user, "@", domain].concat())
     }
 
     fn canonical(user: &str, host: &Host<'_>) -> Result<AddressOfRecord, BadValue> {

@@ -6,6 +6,7 @@ use engine::{Now, Rng, Table, TableKey};
 use sip_message::{HeaderName, Message, push_number};
 use sip_transaction::Flow;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -149,15 +150,19 @@ impl Registrar {
             return self.refuse(id, &Refused::Full);
         }
         let request = Request { id, aor, wish, attempts: 0 };
-        if let Some(queue) = self.queues.get_mut(&request.aor) {
-            if queue.len() >= REQUESTS_PER_AOR_MAX {
-                return self.refuse(id, &Refused::Contended);
+        match self.queues.entry(request.aor.clone()) {
+            Entry::Occupied(queue) if queue.get().len() >= REQUESTS_PER_AOR_MAX => {
+                self.refuse(id, &Refused::Contended);
             }
-            self.queued += 1;
-            return queue.push_back(request);
+            Entry::Occupied(mut queue) => {
+                self.queued += 1;
+                queue.get_mut().push_back(request);
+            }
+            Entry::Vacant(place) => {
+                place.insert(VecDeque::new());
+                self.fetch(request);
+            }
         }
-        self.queues.insert(request.aor.clone(), VecDeque::new());
-        self.fetch(request);
     }
 
     /// Takes an answer of the location service. One to no question of ours is ignored.
@@ -244,24 +249,23 @@ impl Registrar {
         }
         fields.push((HeaderName::Date, self.date.1.clone()));
         self.outputs.push_back(Output::Reply { id: request.id, status: 200, reason: "OK", fields });
-        self.next_in_queue(&request.aor);
+        self.next_in_queue(request.aor);
     }
 
     fn finish_with(&mut self, request: Request, refused: &Refused) {
         self.refuse(request.id, refused);
-        self.next_in_queue(&request.aor);
+        self.next_in_queue(request.aor);
     }
 
     /// The request at work on these bindings is done.
-    fn next_in_queue(&mut self, aor: &AddressOfRecord) {
-        match self.queues.get_mut(aor).and_then(VecDeque::pop_front) {
+    fn next_in_queue(&mut self, aor: AddressOfRecord) {
+        let Entry::Occupied(mut queue) = self.queues.entry(aor) else { return };
+        match queue.get_mut().pop_front() {
             Some(request) => {
                 self.queued -= 1;
                 self.fetch(request);
             }
-            None => {
-                self.queues.remove(aor);
-            }
+            None => drop(queue.remove()),
         }
     }
 

@@ -21,14 +21,17 @@ impl RequestIdentity {
     pub(crate) fn of(mac: &Mac, packet: &Packet) -> Result<RequestIdentity, BadValue> {
         let request = &packet.message;
         let via = request.top_via()?;
-        let key = TransactionKey::of(mac, request, &via);
-        let cancels = match request.method() {
-            Method::Cancel => TransactionKey::of_cancelled(mac, request, &via),
-            _ => key,
+        let branch = via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE));
+        let key = |method| TransactionKey::of(mac, request, &via, branch, method);
+        let (own, cancels) = match request.method() {
+            // An ACK belongs to its INVITE.
+            Method::Ack | Method::Invite => (key("INVITE"), None),
+            Method::Cancel => (key("CANCEL"), Some(key("INVITE"))),
+            _ => (key(request.method_text()), None),
         };
         let sent_by_port = via.port.filter(|port| *port > 0).unwrap_or(packet.flow.transport.default_port());
-        let unique = via.branch().is_some_and(|branch| branch.starts_with(MAGIC_COOKIE));
-        Ok(RequestIdentity { key, cancels, reply_flow: reply_flow(packet.flow, &via), sent_by_port, unique })
+        let (reply_flow, cancels) = (reply_flow(packet.flow, &via), cancels.unwrap_or(own));
+        Ok(RequestIdentity { key: own, cancels, reply_flow, sent_by_port, unique: branch.is_some() })
     }
 
     /// A number that the request shares with its retransmissions and its CANCEL, and with nothing else; nobody outside can choose it.
@@ -52,20 +55,10 @@ impl TransactionKey {
         self.0 as u64
     }
 
-    /// The transaction that `request` starts or belongs to. An ACK belongs to its INVITE.
-    pub(crate) fn of(mac: &Mac, request: &Message, via: &Via<'_>) -> TransactionKey {
-        let method = if request.method() == Method::Ack { "INVITE" } else { request.method_text() };
-        TransactionKey::of_method(mac, request, via, method)
-    }
-
-    /// The INVITE that the CANCEL `request` means (section 9.2).
-    pub(crate) fn of_cancelled(mac: &Mac, request: &Message, via: &Via<'_>) -> TransactionKey {
-        TransactionKey::of_method(mac, request, via, "INVITE")
-    }
-
-    fn of_method(mac: &Mac, request: &Message, via: &Via<'_>, method: &str) -> TransactionKey {
-        match via.branch() {
-            Some(branch) if branch.starts_with(MAGIC_COOKIE) => {
+    /// The transaction of this method that `request` is about; `branch` is there when it is unique.
+    fn of(mac: &Mac, request: &Message, via: &Via<'_>, branch: Option<&str>, method: &str) -> TransactionKey {
+        match branch {
+            Some(branch) => {
                 let port = via.port.unwrap_or_else(|| via.transport.unwrap_or(Transport::Udp).default_port());
                 let port = port.to_be_bytes();
                 let mut lower = [0; 64];
@@ -76,7 +69,7 @@ impl TransactionKey {
                 };
                 TransactionKey(mac.of(&[branch.as_bytes(), host, &port, method.as_bytes()]))
             }
-            _ => TransactionKey::of_rfc_2543(mac, request, method),
+            None => TransactionKey::of_rfc_2543(mac, request, method),
         }
     }
 
