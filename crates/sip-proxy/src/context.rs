@@ -78,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) ring: Option<Duration>,
     /// The turn whose ringing is limited already.
     pub(crate) ring_turn: Option<u16>,
+    /// The time for an answer is limited already.
+    pub(crate) limited: bool,
 }
 
 #[derive(Debug)]
@@ -137,7 +139,8 @@ impl Context {
         if !set.on_busy.is_empty() || !set.on_no_answer.is_empty() || set.ring.is_some() {
             let TargetSet { on_busy, on_no_answer, no_answer_after, ring, .. } = set;
             let no_answer_after = no_answer_after.filter(|_| !on_no_answer.is_empty());
-            self.plan = Some(Box::new(Plan { on_busy, on_no_answer, no_answer_after, ring, ring_turn: None }));
+            self.plan =
+                Some(Box::new(Plan { on_busy, on_no_answer, no_answer_after, ring, ring_turn: None, limited: false }));
         }
         self.add_targets(set.targets, 0, None);
     }
@@ -205,9 +208,13 @@ impl Context {
         self.places.iter().filter(|place| place.state == PlaceState::Waiting && place.turn <= self.turn).count()
     }
 
-    /// What is left of the breadth (RFC 5393 section 5.3.3).
+    /// What of the breadth may be used now (RFC 5393 section 5.3.3). What is cancelled holds its share until it has ended, so where others may
+    /// soon be tried in its place, half is left for them.
     pub(crate) fn spare_breadth(&self) -> u16 {
-        self.breadth.saturating_sub(self.places.iter().map(|place| place.breadth).sum())
+        let spare = self.breadth.saturating_sub(self.places.iter().map(|place| place.breadth).sum());
+        let others_come =
+            |plan: &Plan| plan.ring.is_some() || plan.no_answer_after.is_some() && !plan.on_no_answer.is_empty();
+        if self.plan.as_deref().is_some_and(others_come) { spare.div_ceil(2) } else { spare }
     }
 
     /// The turn of the next targets that wait comes. Whether there are any.

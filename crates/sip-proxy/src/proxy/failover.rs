@@ -38,6 +38,22 @@ impl Avoided {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.until.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn fill(&mut self, now: Now, count: usize) {
+        let flow = |n: usize| Flow {
+            transport: Transport::Tcp,
+            local: ([10, 0, 0, 1], 5060).into(),
+            remote: ([10, 1, 1, 1], n as u16).into(),
+            connection: None,
+        };
+        (0..count).for_each(|n| self.add(now, &flow(n), AVOIDED_FOR));
+    }
+
     /// Puts the flows last that lead to what has failed a moment ago; else their order stays.
     pub(super) fn sort_last(&self, now: Now, flows: &mut [Flow]) {
         if self.until.is_empty() {

@@ -97,7 +97,8 @@ impl Shared {
         // Each length costs the timers a queue.
         let whole =
             |length: Duration| Duration::from_secs((length.as_millis().div_ceil(1000) as u64).clamp(1, RING_S_MAX));
-        if let Some(length) = plan.no_answer_after.take() {
+        if let Some(length) = plan.no_answer_after.filter(|_| !plan.limited) {
+            plan.limited = true;
             self.looks.set(now.mono, whole(length), (id, Look::NoAnswer));
         }
         if let Some(length) = plan.ring.filter(|_| plan.ring_turn != Some(turn)) {

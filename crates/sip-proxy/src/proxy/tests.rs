@@ -1,4 +1,7 @@
-//! Limits, and that nothing is left over. What the proxy does with calls is told in the ladders of `simnet`.
+//! Limits, and that nothing is left over. What the proxy does with calls is told in the ladders of `simnet`, and what it does with
+//! targets in the stories of `stories`.
+
+mod stories;
 
 use super::*;
 use crate::{TARGETS_MAX, TargetSet};

@@ -1,0 +1,126 @@
+use super::*;
+
+fn call_elsewhere(numbers: &[u16]) -> Story {
+    let mut story = Story::new();
+    story.invite(vec![elsewhere("sip:b@far")].into());
+    assert_eq!(story.found(numbers), "sip:b@far");
+    story.tells(&["INVITE sip:b@far > 1"]);
+    story
+}
+
+/// RFC 3263 section 4.3: a transport failure, a timeout and a 503 lead to the next flow, with a new branch each.
+#[test]
+fn the_next_flow_is_tried_when_one_fails_keeps_silent_or_says_503() {
+    type Failure = fn(&mut Story);
+    let failures: [Failure; 3] = [|story| story.cannot_be_sent(1), |story| story.wait(32), |story| story.says(1, 503)];
+    for failure in failures {
+        let mut story = call_elsewhere(&[1, 2]);
+        failure(&mut story);
+        story.tells(&["INVITE sip:b@far > 2"]);
+        let branch = |n: usize| story.requests[n].top_via().expect("ours").branch().expect("ours").to_owned();
+        assert_ne!(branch(0), branch(story.requests.len() - 1));
+        story.says(2, 200);
+        story.tells(&["200"]);
+        story.ends();
+    }
+}
+
+#[test]
+fn when_no_flow_is_left_the_last_failure_is_the_answer() {
+    let mut story = call_elsewhere(&[1, 2]);
+    story.says(1, 503);
+    story.tells(&["INVITE sip:b@far > 2"]);
+    story.says(2, 503);
+    story.tells(&["500"]); // a 503 speaks of one next hop (RFC 3261 section 16.7 item 6)
+    story.ends();
+    let mut story = call_elsewhere(&[1, 2]);
+    story.wait(32);
+    story.tells(&["INVITE sip:b@far > 2"]);
+    story.wait(32);
+    story.tells(&["408"]);
+    story.ends();
+}
+
+#[test]
+fn another_refusal_or_silence_after_ringing_is_no_reason_to_go_on() {
+    let mut story = call_elsewhere(&[1, 2]);
+    story.says(1, 500);
+    story.tells(&["500"]);
+    story.ends();
+    let mut story = call_elsewhere(&[1, 2]);
+    story.says(1, 180);
+    story.tells(&["180"]);
+    for _ in 0..7 {
+        story.wait(32);
+    }
+    story.tells(&["CANCEL sip:b@far > 1", "408"]); // timer C
+    story.ends();
+}
+
+#[test]
+fn a_caller_who_has_given_up_is_not_taken_further() {
+    let mut story = Story::new();
+    let id = story.invite(vec![elsewhere("sip:b@far")].into());
+    story.found(&[1, 2]);
+    story.tells(&["INVITE sip:b@far > 1"]);
+    story.bench.proxy.handle_cancel(story.bench.now, &mut story.bench.layer, id, None);
+    story.says(1, 503);
+    story.tells(&["487"]);
+    story.ends();
+}
+
+/// A 503 with Retry-After: avoided for so long, and tried last until then; without it, for half a minute.
+#[test]
+fn what_has_failed_comes_last_for_a_while() {
+    for (fields, seconds) in [(vec![], 30), (vec![(HeaderName::RetryAfter, "100 (busy)")], 100)] {
+        let mut story = call_elsewhere(&[1, 2]);
+        story.says_more(1, 503, &fields);
+        story.tells(&["INVITE sip:b@far > 2"]);
+        story.says(2, 404);
+        story.tells(&["404"]);
+        for (waits, first) in [(seconds - 1, 2), (2, 1)] {
+            story.wait(waits);
+            story.told();
+            story.invite(vec![elsewhere("sip:b@far")].into());
+            story.found(&[1, 2]);
+            story.tells(&[&format!("INVITE sip:b@far > {first}")]);
+            story.says(first, 404);
+            story.tells(&["404"]);
+        }
+        story.ends();
+    }
+}
+
+#[test]
+fn what_is_avoided_has_a_limit() {
+    let mut story = Story::new();
+    let (now, proxy) = (story.bench.now, &mut story.bench.proxy);
+    proxy.shared.avoided.fill(now, AVOIDED_MAX);
+    assert_eq!(proxy.shared.avoided.len(), AVOIDED_MAX);
+    proxy.shared.avoided.fill(now, AVOIDED_MAX + 5);
+    assert_eq!(proxy.shared.avoided.len(), AVOIDED_MAX);
+    let later = now + Duration::from_secs(60);
+    proxy.shared.avoided.fill(later, 1);
+    assert_eq!(proxy.shared.avoided.len(), 1, "what is over makes room");
+    story.ends();
+}
+
+#[test]
+fn a_large_request_goes_over_a_stream_first_and_a_503_speaks_for_both() {
+    let mut story = Story::new();
+    let subject = format!("Subject: {}\r\n", "x".repeat(1300));
+    for (status, told) in [(503, vec!["500"]), (0, vec!["MESSAGE sip:b@b > 1"])] {
+        let id = story.comes("MESSAGE", "sip:b@b", &subject);
+        story.goes_to(id, vec![Target::new(None, Hop::Resolve)].into());
+        story.found(&[1]);
+        story.tells(&["MESSAGE sip:b@b > 1"]);
+        assert_eq!(story.last[&1].0.transport, Transport::Tcp);
+        match status {
+            0 => story.cannot_be_sent(1),
+            status => story.says(1, status),
+        }
+        story.tells(&told);
+    }
+    assert_eq!(story.last[&1].0.transport, Transport::Udp);
+    story.ends();
+}
