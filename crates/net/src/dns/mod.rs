@@ -2,11 +2,13 @@
 
 mod names;
 mod records;
+mod servers;
 mod silence;
 #[cfg(test)]
 pub(crate) mod zone;
 
 pub(crate) use names::Names;
-pub use names::{DNS_CACHE_MAX, DnsConfig, LOOKUP_TIME_MAX, NOTHING_S_MAX, NOTHING_S_MIN, SYSTEM_LOOKUPS_MAX};
+pub use names::{LOOKUP_TIME_MAX, SYSTEM_LOOKUPS_MAX};
 pub(crate) use records::{Naptr, Records, Srv};
+pub use servers::{DNS_CACHE_MAX, DnsConfig, NOTHING_S_MAX, NOTHING_S_MIN};
 pub use silence::{SILENCE_S_MAX, SILENT_NAMES_MAX};

@@ -1,12 +1,10 @@
+use super::servers::{DnsConfig, Servers};
 use super::silence::Silence;
 use super::{Naptr, Records, Srv};
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::Hosts;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::system_conf::read_system_conf;
-use hickory_resolver::{Hosts, TokioResolver};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -15,28 +13,14 @@ use tokio::time::timeout;
 
 /// How long one question may take, whoever is asked it and how often.
 pub const LOOKUP_TIME_MAX: Duration = Duration::from_secs(3);
-/// Answers of DNS kept at once in one driver, each for as long as it says.
-pub const DNS_CACHE_MAX: u64 = 4096;
-/// Seconds for which at least it is kept that there is no such record: also when the zone does not say for how long.
-pub const NOTHING_S_MIN: u64 = 5;
-/// Seconds for which at most it is kept that there is no such record, so that a new one is found soon.
-pub const NOTHING_S_MAX: u64 = 300;
 /// Threads that one driver may keep busy with asking the system; it may take its time.
 pub const SYSTEM_LOOKUPS_MAX: usize = 8;
-
-/// Where names are looked up.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DnsConfig {
-    /// The name servers, best first. Empty: those of `/etc/resolv.conf`, and when there are none, only what the system finds in its own
-    /// way.
-    pub servers: Vec<SocketAddr>,
-}
 
 /// Looks names up: in the hosts file as it was at the start, in DNS, and where that does not know or does not answer, by the system's
 /// own means (its search list, mDNS, what else it has).
 #[derive(Debug)]
 pub(crate) struct Names {
-    dns: Option<TokioResolver>,
+    dns: Servers,
     hosts: Hosts,
     silence: Silence,
     system: Arc<Semaphore>,
@@ -60,7 +44,7 @@ impl Names {
     /// With another limit than [`LOOKUP_TIME_MAX`].
     pub(super) fn with_patience(config: &DnsConfig, patience: Duration) -> Names {
         Names {
-            dns: name_servers(config, patience),
+            dns: Servers::new(config, patience),
             hosts: Hosts::from_system().unwrap_or_default(),
             silence: Silence::default(),
             system: Arc::new(Semaphore::new(SYSTEM_LOOKUPS_MAX)),
@@ -69,17 +53,26 @@ impl Names {
     }
 
     async fn ask<T>(&self, name: &str, kind: RecordType, pick: impl Fn(&RData) -> Option<T>) -> Answer<T> {
-        let Some(dns) = &self.dns else { return Answer::Silence };
         let Ok(mut name) = Name::from_ascii(name) else { return Answer::Nothing };
         name.set_fqdn(true); // the search list is for people who type, not for URIs
-        if self.silence.covers(Instant::now(), &name, kind) {
+        let answer = self.ask_servers(&name, kind, &pick).await;
+        if matches!(answer, Answer::Silence) && self.dns.renew() {
+            self.silence.forget();
+            return self.ask_servers(&name, kind, &pick).await;
+        }
+        answer
+    }
+
+    async fn ask_servers<T>(&self, name: &Name, kind: RecordType, pick: impl Fn(&RData) -> Option<T>) -> Answer<T> {
+        let Some(dns) = self.dns.get() else { return Answer::Silence };
+        if self.silence.covers(Instant::now(), name, kind) {
             return Answer::Silence;
         }
         match timeout(self.patience, dns.lookup(name.clone(), kind)).await {
             Ok(Ok(lookup)) => Answer::Found(lookup.answers().iter().filter_map(|record| pick(&record.data)).collect()),
             Ok(Err(error)) if error.is_no_records_found() => Answer::Nothing,
             Ok(Err(_)) | Err(_) => {
-                self.silence.note(Instant::now(), name, kind);
+                self.silence.note(Instant::now(), name.clone(), kind);
                 Answer::Silence
             }
         }
@@ -99,7 +92,7 @@ impl Names {
     fn in_hosts_file(&self, host: &str) -> Vec<IpAddr> {
         let Ok(name) = Name::from_ascii(host) else { return Vec::new() };
         let name = name.to_lowercase();
-        [RecordType::AAAA, RecordType::A]
+        [RecordType::A, RecordType::AAAA]
             .into_iter()
             .filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind)))
             .flat_map(|lookup| lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect::<Vec<_>>())
@@ -155,15 +148,15 @@ impl Records for Names {
             return known;
         }
         if is_localhost(host) {
-            return vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]; // RFC 6761 section 6.3
+            return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]; // RFC 6761 section 6.3
         }
-        let (v6, v4) = tokio::join!(
-            self.ask(host, RecordType::AAAA, RData::ip_addr),
-            self.ask(host, RecordType::A, RData::ip_addr)
+        let (v4, v6) = tokio::join!(
+            self.ask(host, RecordType::A, RData::ip_addr),
+            self.ask(host, RecordType::AAAA, RData::ip_addr)
         );
         let silent = matches!(v4, Answer::Silence);
-        let mut found = v6.found();
-        found.extend(v4.found());
+        let mut found = v4.found();
+        found.extend(v6.found());
         let system_may_know = silent || !host.contains('.') || ends_in(host, "local");
         if found.is_empty() && system_may_know { self.ask_system(host).await } else { found }
     }
@@ -176,31 +169,6 @@ impl<T> Answer<T> {
             Answer::Nothing | Answer::Silence => Vec::new(),
         }
     }
-}
-
-/// The resolver with its cache; `None` when there are no servers to ask.
-fn name_servers(config: &DnsConfig, patience: Duration) -> Option<TokioResolver> {
-    let (servers, mut options) = if config.servers.is_empty() {
-        let (system, options) = read_system_conf().ok()?;
-        (system.into_parts().2, options)
-    } else {
-        (config.servers.iter().map(name_server).collect(), ResolverOpts::default())
-    };
-    // Two rounds, so that with more than two servers of which the first two are down another is asked.
-    options.timeout = patience / 2;
-    options.attempts = 1;
-    options.cache_size = DNS_CACHE_MAX;
-    options.negative_min_ttl = Some(Duration::from_secs(NOTHING_S_MIN));
-    options.negative_max_ttl = Some(Duration::from_secs(NOTHING_S_MAX));
-    options.use_hosts_file = ResolveHosts::Never; // we look there ourselves, before anything else
-    let servers = ResolverConfig::from_parts(None, Vec::new(), servers);
-    TokioResolver::builder_with_config(servers, TokioRuntimeProvider::default()).with_options(options).build().ok()
-}
-
-fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let mut server = NameServerConfig::udp_and_tcp(address.ip());
-    server.connections.iter_mut().for_each(|connection: &mut ConnectionConfig| connection.port = address.port());
-    server
 }
 
 fn is_localhost(host: &str) -> bool {
@@ -258,7 +226,7 @@ mod tests {
         assert_eq!(names.addresses("127.2").await, [] as [IpAddr; 0], "DNS knows that there is nothing");
         assert_eq!(names.addresses("2130706434").await, [ip("127.0.0.2")], "a neighbour that DNS does not know");
         assert_eq!(names.addresses("2130706435").await, [ip("127.0.0.33")], "a neighbour that it knows");
-        let alone = Names { dns: None, ..Names::new(&DnsConfig::default()) };
+        let alone = Names { dns: Servers::none(), ..Names::new(&DnsConfig::default()) };
         assert_eq!(alone.addresses("127.2").await, [ip("127.0.0.2")], "there are no name servers");
         assert_eq!((alone.naptr("a.test").await, alone.srv("_sip._udp.a.test").await), (vec![], vec![]));
     }
@@ -275,7 +243,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_system_is_not_asked_by_more_threads_than_allowed() {
-        let names = Names { dns: None, patience: Duration::from_millis(50), ..Names::new(&DnsConfig::default()) };
+        let names =
+            Names { dns: Servers::none(), patience: Duration::from_millis(50), ..Names::new(&DnsConfig::default()) };
         let all = names.system.clone().try_acquire_many_owned(SYSTEM_LOOKUPS_MAX as u32).unwrap();
         assert_eq!(names.addresses("127.1").await, [] as [IpAddr; 0]);
         drop(all);

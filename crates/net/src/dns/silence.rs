@@ -30,6 +30,11 @@ impl Silence {
             asked.insert((name, kind), now);
         }
     }
+
+    /// Whoever is asked now is somebody else.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 fn is_recent(now: Instant, at: Instant) -> bool {
@@ -54,5 +59,7 @@ mod tests {
         assert!(!silence.covers(later, &name(0), RecordType::NAPTR));
         silence.note(later, name(SILENT_NAMES_MAX), RecordType::NAPTR);
         assert!(silence.covers(later, &name(SILENT_NAMES_MAX), RecordType::NAPTR), "the old ones make room");
+        silence.forget();
+        assert!(!silence.covers(later, &name(SILENT_NAMES_MAX), RecordType::NAPTR));
     }
 }

@@ -152,6 +152,13 @@ async fn a_dead_name_server_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_host_with_many_addresses_gives_no_more_flows_than_allowed() {
+    let many: String = (1..=FLOWS_MAX + 4).map(|n| format!("many.test A 127.0.1.{n}\n")).collect();
+    let ours = asking(&Arc::new(Zone::new(&many))).await;
+    assert_eq!(ours.resolve(&hop(None, "many.test", None)).await.len(), FLOWS_MAX);
+}
+
+#[tokio::test]
 async fn flows_are_there_once_and_only_where_we_reach() {
     let zone = Arc::new(Zone::new(
         "_sip._udp.some.test  SRV  0 0 5060 one.test
