@@ -43,6 +43,10 @@ counters! {
     connected,
     /// Connections that could not be opened.
     connects_failed,
+    /// Of these, those whose other end showed a certificate that is not to be believed, or is not for the domain that was looked for.
+    connects_distrusted,
+    /// Connections accepted whose handshake (TLS, WebSocket) failed or took too long.
+    handshakes_failed,
     /// Connections that ended, for whatever reason.
     connections_closed,
     /// Connections that we cut: too slow, too long, senseless, or not reading.

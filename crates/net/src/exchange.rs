@@ -24,9 +24,9 @@ pub fn serve<B: Backend<Server> + Clone + Send + Sync + 'static>(
     let owner: Owner =
         Arc::new(move |bytes: &Bytes| Some(server::owner(&keys, shards, &Message::parse(bytes.clone()).ok()?)));
     let config = ServeConfig { owner: Some(owner), ..config };
-    serve_engines(config, move |shard, addresses, _| {
-        let backend = Resolving { resolver: Resolver::new(addresses), others: backend.clone() };
-        (make_shard(shard, addresses), backend)
+    serve_engines(config, move |shard| {
+        let backend = Resolving { resolver: Resolver::new(shard.addresses), others: backend.clone() };
+        (make_shard(shard.index, shard.addresses), backend)
     })
 }
 

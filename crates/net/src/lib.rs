@@ -19,6 +19,7 @@ mod resolve;
 
 mod listen;
 mod stream;
+mod tls;
 mod udp;
 mod wire_event;
 
@@ -43,11 +44,16 @@ pub use resolve::{
     FLOWS_MAX, PlanConnection, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver,
     SERVICES_MAX, TARGETS_MAX,
 };
-pub use serving::{Owner, ServeConfig, Serving, serve_engines};
+pub use serving::{Owner, ServeConfig, Serving, Shard, serve_engines};
 pub use stream::{
-    CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STREAM_CONNECT_S_MAX,
-    STREAM_FIRST_MESSAGE_S_MAX, STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX, StreamLimits,
+    CONNECTION_QUEUE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, PLANS_MAX, Plans, STREAM_CONNECT_S_MAX,
+    STREAM_FIRST_MESSAGE_S_MAX, STREAM_HANDSHAKE_S_MAX, STREAM_IDLE_S_MAX, STREAM_MESSAGE_S_MAX, STREAM_WRITE_S_MAX,
+    StreamLimits, WEBSOCKET_HEAD_BYTES_MAX,
 };
 pub use tap::{Direction, Tap};
 pub use telephone::{EVENTS_MAX, MEDIA_SOCKETS_MAX, PhoneShell, PhoneShellConfig};
+pub use tls::{
+    LOCAL_CA_DAYS, LOCAL_CERTIFICATE_DAYS, LocalCaError, PemFile, PemPair, TLS_CLIENT_SESSIONS_MAX, Tls, TlsError,
+    TlsSetup, TlsWrong, local_certificate_is_stale, make_local_ca, make_local_certificate,
+};
 pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};

@@ -1,9 +1,9 @@
 use crate::counters::{Counters, Totals};
 use crate::driver::{Driver, DriverParts, shard_queues};
 use crate::island::raise_descriptor_limit;
-use crate::listen::open;
+use crate::listen::{Listening, open};
 use crate::tap::Tap;
-use crate::{Backend, Engine, Later, ListenConfig, ListenError, LocalAddress, StreamLimits};
+use crate::{Backend, Engine, Later, ListenConfig, ListenError, LocalAddress, Plans, StreamLimits, Tls};
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -30,31 +30,56 @@ pub struct ServeConfig {
     pub owner: Option<Owner>,
     /// Limits on streams.
     pub limits: StreamLimits,
+    /// What TLS needs; without it, connections with TLS are neither accepted nor opened.
+    pub tls: Option<Tls>,
+    /// Whether WebSockets are opened: by telephones, never by servers (RFC 7118 section 3).
+    pub opens_websockets: bool,
     /// Who watches.
     pub tap: Option<Arc<dyn Tap>>,
 }
 
 impl Default for ServeConfig {
     fn default() -> Self {
-        let limits = StreamLimits::default();
-        ServeConfig { name: "driver", listen: ListenConfig::default(), drivers: 1, owner: None, limits, tap: None }
+        ServeConfig {
+            name: "driver",
+            listen: ListenConfig::default(),
+            drivers: 1,
+            owner: None,
+            limits: StreamLimits::default(),
+            tls: None,
+            opens_websockets: false,
+            tap: None,
+        }
     }
+}
+
+/// What an engine and its backend are told when they are made.
+#[derive(Debug)]
+pub struct Shard<'a, Answer> {
+    /// The shard's number.
+    pub index: usize,
+    /// What is listened on.
+    pub addresses: &'a [LocalAddress],
+    /// The way into the engine.
+    pub later: &'a Later<Answer>,
+    /// For who finds ways to others.
+    pub plans: &'a Plans,
 }
 
 /// Drivers that run. Dropped, it stops them, too.
 #[derive(Debug)]
 pub struct Serving {
     addresses: Vec<LocalAddress>,
+    left_out: Vec<ListenError>,
     counters: Vec<Arc<Counters>>,
     drivers: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Opens the sockets and starts a driver for each shard with the engine and the backend that `make` builds for it, on its own thread.
-/// It is told the shard's number, the addresses that are listened on, and the way into the engine. All sockets are open when this
-/// returns.
+/// All sockets are open when this returns.
 pub fn serve_engines<E, B>(
     config: ServeConfig,
-    make: impl Fn(usize, &[LocalAddress], &Later<E::Answer>) -> (E, B) + Send + Sync + 'static,
+    make: impl Fn(&Shard<'_, E::Answer>) -> (E, B) + Send + Sync + 'static,
 ) -> Result<Serving, ListenError>
 where
     E: Engine + 'static,
@@ -63,11 +88,13 @@ where
     let drivers = config.drivers.max(1);
     // With fewer we serve fewer connections; a listener that has none left waits until one is free.
     let _ = raise_descriptor_limit();
-    let (sockets, addresses) = open(&config.listen, drivers)?;
+    let has_certificate = config.tls.as_ref().is_some_and(Tls::has_certificate);
+    let Listening { sockets, addresses, left_out } = open(&config.listen, drivers, has_certificate)?;
+    let plans = Plans::new(config.tls.clone(), config.opens_websockets);
     let (shards, inboxes) = shard_queues(drivers);
     let shards: Arc<[_]> = shards.into();
     let make = Arc::new(make);
-    let mut serving = Serving { addresses, counters: Vec::new(), drivers: Vec::new() };
+    let mut serving = Serving { addresses, left_out, counters: Vec::new(), drivers: Vec::new() };
     for (index, (sockets, inboxes)) in sockets.into_iter().zip(inboxes).enumerate() {
         let (stop_sender, stop) = oneshot::channel();
         let counters = Arc::<Counters>::default();
@@ -75,6 +102,8 @@ where
             index,
             sockets,
             limits: config.limits,
+            tls: config.tls.clone(),
+            plans: plans.for_driver(index),
             shards: shards.clone(),
             inboxes,
             owner: config.owner.clone().filter(|_| drivers > 1),
@@ -83,10 +112,11 @@ where
             stop,
         };
         let (make, addresses) = (make.clone(), serving.addresses.clone());
-        let later = parts.inboxes.later.clone();
+        let (later, plans) = (parts.inboxes.later.clone(), parts.plans.clone());
         let (started_sender, started) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new().name(format!("{}-{index}", config.name)).spawn(move || {
-            run(parts, || make(index, &addresses, &later), &started_sender);
+            let shard = Shard { index, addresses: &addresses, later: &later, plans: &plans };
+            run(parts, || make(&shard), &started_sender);
         });
         serving.counters.push(counters);
         serving.drivers.push((stop_sender, thread.map_err(ListenError::Start)?));
@@ -137,6 +167,11 @@ impl Serving {
     /// What is listened on, in the order of the configuration, UDP first.
     pub fn local_addresses(&self) -> &[LocalAddress] {
         &self.addresses
+    }
+
+    /// Why addresses that nobody asked for ([`ListenConfig::optional`]) are not among them.
+    pub fn left_out(&self) -> &[ListenError] {
+        &self.left_out
     }
 
     /// What the drivers have counted together.

@@ -1,5 +1,6 @@
 use crate::island::Unreachable;
 use bytes::Bytes;
+use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
@@ -8,11 +9,13 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(crate) enum WireEvent {
     /// A listener has a new connection.
-    Accepted { stream: TcpStream, remote: SocketAddr },
+    Accepted { transport: Transport, stream: TcpStream, remote: SocketAddr },
     /// A datagram of ours did not arrive.
     Unreachable(Unreachable),
     /// A connection that we wanted is open.
     Connected,
+    /// The other end of an accepted connection has shown with a certificate who it is; its messages come after this.
+    Proved { connection: ConnectionId, names: Vec<String> },
     /// A message came.
     Message { flow: Flow, bytes: Bytes },
     /// The message of this transaction of this shard was not written.
@@ -26,6 +29,10 @@ pub(crate) enum WireEvent {
 pub(crate) enum End {
     /// It was never opened.
     NotConnected,
+    /// It was opened, but the certificate of the other end was not to be believed, or not for whom we looked for.
+    NotTrusted,
+    /// It was accepted, but its handshake was none, or too slow.
+    NoHandshake,
     /// The peer closed it, or the network did, or we stop.
     Closed,
     /// We cut it, because of what the peer did or did not do.

@@ -13,7 +13,11 @@ use std::time::{Duration, Instant};
 use support::{Do, LONG, Saw, Stage, loopback, refusal, transactions};
 
 fn udp(drivers: usize) -> ServeConfig {
-    ServeConfig { drivers, listen: ListenConfig { udp: loopback(), tcp: vec![] }, ..ServeConfig::default() }
+    ServeConfig {
+        drivers,
+        listen: ListenConfig { udp: loopback(), tcp: vec![], ..ListenConfig::default() },
+        ..ServeConfig::default()
+    }
 }
 
 /// A peer's socket.
@@ -84,7 +88,8 @@ fn what_cannot_be_sent_is_told_to_the_transaction() {
 #[test]
 fn a_datagram_that_nobody_takes_is_told_to_its_transaction() {
     for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
-        let listen = ListenConfig { udp: vec![address.parse().expect("an address")], tcp: vec![] };
+        let listen =
+            ListenConfig { udp: vec![address.parse().expect("an address")], tcp: vec![], ..ListenConfig::default() };
         let stage = Stage::new(ServeConfig { listen, ..ServeConfig::default() });
         let local = stage.address(Transport::Udp);
         let ip = if local.ip().is_unspecified() { "127.0.0.1".parse().expect("an address") } else { local.ip() };
@@ -222,7 +227,7 @@ fn a_stop_ends_the_engines_and_frees_the_ports() {
 fn a_port_in_use_is_an_error_that_says_by_what() {
     let (_peer, taken) = peer();
     for drivers in [1, 2] {
-        let listen = ListenConfig { udp: vec![taken], tcp: vec![] };
+        let listen = ListenConfig { udp: vec![taken], tcp: vec![], ..ListenConfig::default() };
         let config = ServeConfig { listen, drivers, ..ServeConfig::default() };
         let error = refusal(config);
         let ListenError::Taken { wanted, holder: Some(holder) } = &error else { panic!("{error:?}") };
@@ -233,7 +238,11 @@ fn a_port_in_use_is_an_error_that_says_by_what() {
 
 #[test]
 fn an_address_that_is_not_ours_is_refused() {
-    let listen = ListenConfig { udp: vec!["198.51.100.1:0".parse().expect("an address")], tcp: vec![] };
+    let listen = ListenConfig {
+        udp: vec!["198.51.100.1:0".parse().expect("an address")],
+        tcp: vec![],
+        ..ListenConfig::default()
+    };
     let config = ServeConfig { listen, ..ServeConfig::default() };
     let error = refusal(config);
     assert!(matches!(error, ListenError::Refused { .. }), "{error:?}");

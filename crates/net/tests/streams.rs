@@ -17,7 +17,11 @@ use support::{Do, LONG, Saw, Stage, loopback, refusal, transactions};
 const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 3\r\n\r\nabc";
 
 fn tcp(limits: StreamLimits) -> ServeConfig {
-    ServeConfig { limits, listen: ListenConfig { udp: vec![], tcp: loopback() }, ..ServeConfig::default() }
+    ServeConfig {
+        limits,
+        listen: ListenConfig { udp: vec![], tcp: loopback(), ..ListenConfig::default() },
+        ..ServeConfig::default()
+    }
 }
 
 fn stage() -> Stage {
@@ -417,8 +421,10 @@ fn the_port_of_an_earlier_run_is_free_at_once() {
     drop(stage); // closes first, so that its end of the connection lingers
     ends(&mut peer);
     drop(peer);
-    let again =
-        Stage::new(ServeConfig { listen: ListenConfig { udp: vec![], tcp: vec![address] }, ..ServeConfig::default() });
+    let again = Stage::new(ServeConfig {
+        listen: ListenConfig { udp: vec![], tcp: vec![address], ..ListenConfig::default() },
+        ..ServeConfig::default()
+    });
     assert_eq!(again.address(Transport::Tcp), address);
 }
 
@@ -426,7 +432,7 @@ fn the_port_of_an_earlier_run_is_free_at_once() {
 fn a_listening_port_in_use_is_an_error_that_says_by_what() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound");
-    let listen = ListenConfig { udp: vec![], tcp: vec![address] };
+    let listen = ListenConfig { udp: vec![], tcp: vec![address], ..ListenConfig::default() };
     let error = refusal(ServeConfig { listen, ..ServeConfig::default() });
     assert!(error.to_string().starts_with(&format!("TCP {address} is in use by ")), "{error}");
     assert!(error.to_string().ends_with(&format!("(process {})", std::process::id())), "{error}");
@@ -466,7 +472,7 @@ fn both_families_listen_on_all_addresses_at_one_port() {
 
 #[test]
 fn one_picked_port_serves_both_transports() {
-    let listen = ListenConfig { udp: loopback(), tcp: loopback() };
+    let listen = ListenConfig { udp: loopback(), tcp: loopback(), ..ListenConfig::default() };
     let stage = Stage::new(ServeConfig { listen, ..ServeConfig::default() });
     assert_eq!(stage.address(Transport::Udp), stage.address(Transport::Tcp));
 }

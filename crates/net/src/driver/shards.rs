@@ -24,6 +24,8 @@ pub(crate) enum Parcel {
 pub(crate) enum News {
     /// What you gave me to send was not sent.
     SendFailed(ClientTransactionId),
+    /// The other end of a connection of mine has shown with a certificate who it is. Its first message comes no earlier than this.
+    Proved { connection: ConnectionId, names: Vec<String> },
     /// A connection of mine is gone.
     ConnectionClosed(ConnectionId),
 }

@@ -8,7 +8,7 @@ use crate::serving::Owner;
 use crate::stream::{Connections, accept_all, driver_of};
 use crate::tap::{Direction, Tap};
 use crate::wire_event::WireEvent;
-use crate::{Backend, Datagram, Engine, Output, ReceiveArena, StreamLimits};
+use crate::{Backend, Datagram, Engine, Output, Plans, ReceiveArena, StreamLimits, Tls};
 use bytes::Bytes;
 use engine::Now;
 use sip_transaction::{ClientTransactionId, Flow};
@@ -38,6 +38,8 @@ pub(crate) struct DriverParts<Answer> {
     pub(crate) index: usize,
     pub(crate) sockets: Sockets<ClientTransactionId>,
     pub(crate) limits: StreamLimits,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) plans: Plans,
     pub(crate) shards: Arc<[Outboxes]>,
     pub(crate) inboxes: Inboxes<Answer>,
     pub(crate) owner: Option<Owner>,
@@ -91,15 +93,22 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
     pub(crate) fn new(parts: DriverParts<E::Answer>, engine: E, backend: B) -> io::Result<Self> {
         precise_pauses();
         let (events, streams) = mpsc::channel(WIRE_EVENTS_MAX);
-        for listener in parts.sockets.tcp {
-            tokio::task::spawn_local(accept_all(listener, events.clone()));
+        for (transport, listener) in parts.sockets.streams {
+            tokio::task::spawn_local(accept_all(transport, listener, events.clone()));
         }
         let udp = |socket| UdpWire::new(socket, events.clone());
         let udp = parts.sockets.udp.into_iter().map(udp).collect::<io::Result<_>>()?;
         let alarm = Alarm::new()?;
         let wires = Wires {
             udp,
-            connections: Connections::new(parts.index, parts.limits, events, parts.counters.clone()),
+            connections: Connections::new(
+                parts.index,
+                parts.limits,
+                parts.tls,
+                parts.plans,
+                events,
+                parts.counters.clone(),
+            ),
             arena: ReceiveArena::default(),
             tap: parts.tap,
             counters: parts.counters,
@@ -160,7 +169,8 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
         any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
         any |= self.inboxes.parcels.poll_recv_many(cx, &mut arrived.parcels, QUEUE_PER_TURN).is_ready();
-        any |= self.inboxes.news.poll_recv_many(cx, &mut arrived.news, QUEUE_PER_TURN).is_ready();
+        // All of it, and after the parcels: whoever proved something did so before the parcels that are here.
+        any |= self.inboxes.news.poll_recv_many(cx, &mut arrived.news, usize::MAX).is_ready();
         any |= self.inboxes.answers.poll_recv_many(cx, &mut arrived.answers, QUEUE_PER_TURN).is_ready();
         let due = self.alarm_at.is_some_and(|at| at <= Instant::now());
         if due {
@@ -191,11 +201,17 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         for event in arrived.streams.drain(..) {
             self.handle_stream_event(now, event);
         }
+        for news in &mut arrived.news {
+            if let News::Proved { connection, names } = news {
+                self.engine.handle_proved(now, *connection, std::mem::take(names));
+            }
+        }
         for parcel in arrived.parcels.drain(..) {
             self.handle_parcel(now, parcel);
         }
         for news in arrived.news.drain(..) {
             match news {
+                News::Proved { .. } => {} // above
                 News::SendFailed(transaction) => self.engine.handle_send_failed(now, transaction),
                 News::ConnectionClosed(connection) => self.engine.handle_connection_closed(now, connection),
             }
@@ -226,7 +242,15 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
 
     fn handle_stream_event(&mut self, now: Now, event: WireEvent) {
         match event {
-            WireEvent::Accepted { stream, remote } => self.wires.connections.accept(stream, remote),
+            WireEvent::Accepted { transport, stream, remote } => {
+                self.wires.connections.accept(transport, stream, remote);
+            }
+            WireEvent::Proved { connection, names } => {
+                for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
+                    self.tell(shard, News::Proved { connection, names: names.clone() });
+                }
+                self.engine.handle_proved(now, connection, names);
+            }
             WireEvent::Connected => count(&self.wires.counters.connected, 1),
             WireEvent::Message { flow, bytes } => {
                 count(&self.wires.counters.stream_messages_received, 1);

@@ -5,4 +5,4 @@ mod open;
 
 pub use holder::Holder;
 pub use open::{ListenConfig, ListenError, LocalAddress};
-pub(crate) use open::{Sockets, open};
+pub(crate) use open::{Listening, Sockets, open};

@@ -15,6 +15,15 @@ pub struct ListenConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP addresses.
     pub tcp: Vec<SocketAddr>,
+    /// TLS addresses; they need a certificate ([`crate::Tls`]).
+    pub tls: Vec<SocketAddr>,
+    /// WebSocket addresses.
+    pub ws: Vec<SocketAddr>,
+    /// Addresses for WebSocket over TLS; they need a certificate, too.
+    pub wss: Vec<SocketAddr>,
+    /// Transports that nobody asked for: of theirs, an address that cannot be had is left out, and said to be
+    /// ([`crate::Serving::left_out`]).
+    pub optional: Vec<Transport>,
 }
 
 impl ListenConfig {
@@ -23,7 +32,7 @@ impl ListenConfig {
         let has_ipv6 = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).is_ok();
         let ipv6 = has_ipv6.then(|| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
         let all: Vec<SocketAddr> = std::iter::once((Ipv4Addr::UNSPECIFIED, port).into()).chain(ipv6).collect();
-        ListenConfig { udp: all.clone(), tcp: all }
+        ListenConfig { udp: all.clone(), tcp: all, ..ListenConfig::default() }
     }
 }
 
@@ -53,6 +62,11 @@ pub enum ListenError {
         /// What the system says.
         error: io::Error,
     },
+    /// TLS without a certificate to show.
+    NoCertificate {
+        /// What was to be opened.
+        wanted: LocalAddress,
+    },
     /// A thread or its runtime could not be started.
     Start(io::Error),
 }
@@ -69,6 +83,9 @@ impl fmt::Display for ListenError {
             ListenError::Refused { wanted, error } => {
                 write!(f, "cannot listen on {} {}: {error}", wanted.transport, wanted.address)
             }
+            ListenError::NoCertificate { wanted } => {
+                write!(f, "cannot listen on {} {}: there is no certificate", wanted.transport, wanted.address)
+            }
             ListenError::Start(error) => write!(f, "cannot start a driver: {error}"),
         }
     }
@@ -79,32 +96,70 @@ impl std::error::Error for ListenError {}
 /// The sockets of one driver.
 pub(crate) struct Sockets<T> {
     pub(crate) udp: Vec<UdpBatch<T>>,
-    pub(crate) tcp: Vec<TcpListener>,
+    pub(crate) streams: Vec<(Transport, TcpListener)>,
+}
+
+/// What came of it.
+pub(crate) struct Listening<T> {
+    /// For each driver.
+    pub(crate) sockets: Vec<Sockets<T>>,
+    pub(crate) addresses: Vec<LocalAddress>,
+    /// Why optional addresses are not among them.
+    pub(crate) left_out: Vec<ListenError>,
 }
 
 /// Opens every address for each of `drivers` drivers.
 pub(crate) fn open<T>(
     config: &ListenConfig,
     drivers: usize,
-) -> Result<(Vec<Sockets<T>>, Vec<LocalAddress>), ListenError> {
-    let mut sockets: Vec<Sockets<T>> = (0..drivers).map(|_| Sockets { udp: Vec::new(), tcp: Vec::new() }).collect();
-    let mut addresses = Vec::new();
-    for &address in &config.udp {
-        let opened = open_one(Transport::Udp, address, drivers, UdpBatch::bind, UdpBatch::local_address)?;
-        addresses.push(LocalAddress { transport: Transport::Udp, address: opened[0].local_address() });
-        sockets.iter_mut().zip(opened).for_each(|(driver, socket)| driver.udp.push(socket));
-    }
-    for &address in &config.tcp {
-        let local = |listener: &TcpListener| listener.local_addr().unwrap_or(address);
-        let opened = match same_port(address, &addresses) {
-            Some(same) => open_one(Transport::Tcp, same, drivers, bind_tcp, local)
-                .or_else(|_| open_one(Transport::Tcp, address, drivers, bind_tcp, local))?,
-            None => open_one(Transport::Tcp, address, drivers, bind_tcp, local)?,
+    has_certificate: bool,
+) -> Result<Listening<T>, ListenError> {
+    let none = || Sockets { udp: Vec::new(), streams: Vec::new() };
+    let mut listening =
+        Listening { sockets: (0..drivers).map(|_| none()).collect(), addresses: Vec::new(), left_out: Vec::new() };
+    let all = [
+        (Transport::Udp, &config.udp),
+        (Transport::Tcp, &config.tcp),
+        (Transport::Tls, &config.tls),
+        (Transport::Ws, &config.ws),
+        (Transport::Wss, &config.wss),
+    ];
+    for (transport, address) in all.iter().flat_map(|(transport, all)| all.iter().map(|one| (*transport, *one))) {
+        let opened = match transport {
+            _ if transport.is_secure() && !has_certificate => {
+                Err(ListenError::NoCertificate { wanted: LocalAddress { transport, address } })
+            }
+            Transport::Udp => listening.add_udp(address, drivers),
+            _ => listening.add_stream(transport, address, drivers),
         };
-        addresses.push(LocalAddress { transport: Transport::Tcp, address: local(&opened[0]) });
-        sockets.iter_mut().zip(opened).for_each(|(driver, socket)| driver.tcp.push(socket));
+        match opened {
+            Err(error) if config.optional.contains(&transport) => listening.left_out.push(error),
+            opened => opened?,
+        }
     }
-    Ok((sockets, addresses))
+    Ok(listening)
+}
+
+impl<T> Listening<T> {
+    fn add_udp(&mut self, address: SocketAddr, drivers: usize) -> Result<(), ListenError> {
+        let opened = open_one(Transport::Udp, address, drivers, UdpBatch::bind, UdpBatch::local_address)?;
+        self.addresses.push(LocalAddress { transport: Transport::Udp, address: opened[0].local_address() });
+        self.sockets.iter_mut().zip(opened).for_each(|(driver, socket)| driver.udp.push(socket));
+        Ok(())
+    }
+
+    fn add_stream(&mut self, transport: Transport, address: SocketAddr, drivers: usize) -> Result<(), ListenError> {
+        let local = |listener: &TcpListener| listener.local_addr().unwrap_or(address);
+        let open_at = |address| open_one(transport, address, drivers, bind_tcp, local);
+        let same = same_port(address, &self.addresses).filter(|_| transport == Transport::Tcp);
+        let opened = match same {
+            Some(same) => open_at(same).or_else(|_| open_at(address))?,
+            None => open_at(address)?,
+        };
+        self.addresses.push(LocalAddress { transport, address: local(&opened[0]) });
+        self.sockets.iter_mut().zip(opened).for_each(|(driver, socket)| driver.streams.push((transport, socket)));
+        Ok(())
+    }
 }
 
 /// For a TCP port that is ours to pick: the one that was picked for UDP, so that one address serves both.

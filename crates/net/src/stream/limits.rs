@@ -13,6 +13,9 @@ pub const CONNECTION_QUEUE_MAX: usize = 256;
 /// Seconds in which a message that has begun must be whole; a peer that drips is cut.
 pub const STREAM_MESSAGE_S_MAX: u64 = 20;
 
+/// Seconds that the handshakes of TLS and WebSocket of an accepted connection may take together.
+pub const STREAM_HANDSHAKE_S_MAX: u64 = 10;
+
 /// Seconds in which an accepted connection must bring something that our engine has an answer to; keep-alives are not enough, nor is
 /// what is dropped without a word.
 pub const STREAM_FIRST_MESSAGE_S_MAX: u64 = 60;
@@ -21,7 +24,7 @@ pub const STREAM_FIRST_MESSAGE_S_MAX: u64 = 60;
 /// registered on. Dead peers are found earlier, by TCP's keep-alive.
 pub const STREAM_IDLE_S_MAX: u64 = 7500;
 
-/// Seconds that a connection may take to be opened: less than the 32 s of a SIP transaction, so that another way can be tried.
+/// Seconds that a connection may take to be opened, handshakes included: less than the 32 s of a SIP transaction, so that another way can be tried.
 pub const STREAM_CONNECT_S_MAX: u64 = 5;
 
 /// Seconds in which the peer must accept something of what we write.
@@ -36,6 +39,8 @@ pub struct StreamLimits {
     pub connections_per_address: usize,
     /// [`STREAM_MESSAGE_S_MAX`]
     pub message: Duration,
+    /// [`STREAM_HANDSHAKE_S_MAX`]
+    pub handshake: Duration,
     /// [`STREAM_FIRST_MESSAGE_S_MAX`]
     pub first_message: Duration,
     /// [`STREAM_IDLE_S_MAX`]
@@ -52,6 +57,7 @@ impl Default for StreamLimits {
             connections: CONNECTIONS_MAX,
             connections_per_address: CONNECTIONS_PER_ADDRESS_MAX,
             message: Duration::from_secs(STREAM_MESSAGE_S_MAX),
+            handshake: Duration::from_secs(STREAM_HANDSHAKE_S_MAX),
             first_message: Duration::from_secs(STREAM_FIRST_MESSAGE_S_MAX),
             idle: Duration::from_secs(STREAM_IDLE_S_MAX),
             connect: Duration::from_secs(STREAM_CONNECT_S_MAX),

@@ -1,4 +1,5 @@
 use crate::wire_event::WireEvent;
+use sip_message::Transport;
 use std::net::TcpListener;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -7,12 +8,12 @@ use tokio::sync::mpsc;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Accepts connections for as long as the driver takes them.
-pub(crate) async fn accept_all(listener: TcpListener, events: mpsc::Sender<WireEvent>) {
+pub(crate) async fn accept_all(transport: Transport, listener: TcpListener, events: mpsc::Sender<WireEvent>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                if events.send(WireEvent::Accepted { stream, remote }).await.is_err() {
+                if events.send(WireEvent::Accepted { transport, stream, remote }).await.is_err() {
                     return;
                 }
             }

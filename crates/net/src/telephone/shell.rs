@@ -44,10 +44,10 @@ impl PhoneShell {
         let (commands_sender, commands) = channel();
         let PhoneShellConfig { listen, media_ports, tap } = config;
         let serving = ServeConfig { name: "phone", listen, tap, ..ServeConfig::default() };
-        let serving = serve_engines(serving, move |_, addresses, later| {
-            let _ = commands_sender.send(later.clone());
+        let serving = serve_engines(serving, move |shard| {
+            let _ = commands_sender.send(shard.later.clone());
             let backend = PhoneBackend {
-                resolver: Resolver::new(addresses),
+                resolver: Resolver::new(shard.addresses),
                 media: MediaSockets::new(media_ports.clone(), system_rng()),
                 events: events_sender.clone(),
             };

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use engine::{Mac, Now, Rng};
-use net::{Backend, Engine, Later, ListenError, LocalAddress, Output, ServeConfig, Serving, serve_engines};
+use net::{Backend, Engine, Later, ListenError, LocalAddress, Output, Plans, ServeConfig, Serving, serve_engines};
 use sip_message::Transport;
 use sip_transaction::{ClientTransactionId, Config, ConnectionId, Flow, TransactionLayer};
 use std::collections::VecDeque;
@@ -19,6 +19,7 @@ pub const LONG: Duration = Duration::from_secs(20);
 pub enum Saw {
     Packet(Flow, Bytes),
     SendFailed(ClientTransactionId),
+    Proved(ConnectionId, Vec<String>),
     Closed(ConnectionId),
     Timeout,
     Blocked,
@@ -55,7 +56,9 @@ impl Engine for Puppet {
     fn handle_send_failed(&mut self, _: Now, transaction: ClientTransactionId) {
         self.saw(Saw::SendFailed(transaction));
     }
-    fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
+    fn handle_proved(&mut self, _: Now, connection: ConnectionId, names: Vec<String>) {
+        self.saw(Saw::Proved(connection, names));
+    }
     fn handle_connection_closed(&mut self, _: Now, connection: ConnectionId) {
         self.saw(Saw::Closed(connection));
     }
@@ -82,11 +85,11 @@ impl Engine for Puppet {
     }
 }
 
-struct Strings(Sender<(usize, Later<Do>)>, usize);
+struct Strings(Sender<(usize, Later<Do>, Plans)>, usize, Plans);
 
 impl Backend<Puppet> for Strings {
     fn handle_ask(&mut self, _: Now, (): (), later: &Later<Do>) -> Option<Do> {
-        let _ = self.0.send((self.1, later.clone()));
+        let _ = self.0.send((self.1, later.clone(), self.2.clone()));
         None
     }
 }
@@ -95,22 +98,23 @@ impl Backend<Puppet> for Strings {
 pub struct Stage {
     pub serving: Serving,
     pub saw: Receiver<(usize, Saw)>,
-    strings: Vec<Later<Do>>,
+    strings: Vec<(Later<Do>, Plans)>,
 }
 
 impl Stage {
     pub fn new(config: ServeConfig) -> Stage {
         let drivers = config.drivers;
         let ((saw_sender, saw), (strings_sender, strings)) = (channel(), channel());
-        let serving = serve_engines(config, move |shard, _, _| {
+        let serving = serve_engines(config, move |at| {
+            let shard = at.index;
             let outputs = VecDeque::from([Output::Ask(())]);
             let puppet = Puppet { shard, saw: saw_sender.clone(), outputs, wake_at: None };
-            (puppet, Strings(strings_sender.clone(), shard))
+            (puppet, Strings(strings_sender.clone(), shard, at.plans.clone()))
         })
         .expect("free ports");
         let mut strings: Vec<_> = (0..drivers).map(|_| strings.recv_timeout(LONG).expect("each driver asks")).collect();
-        strings.sort_by_key(|(shard, _)| *shard);
-        Stage { serving, saw, strings: strings.into_iter().map(|(_, strings)| strings).collect() }
+        strings.sort_by_key(|(shard, ..)| *shard);
+        Stage { serving, saw, strings: strings.into_iter().map(|(_, later, plans)| (later, plans)).collect() }
     }
 
     pub fn address(&self, transport: Transport) -> SocketAddr {
@@ -119,7 +123,11 @@ impl Stage {
     }
 
     pub fn tell(&self, shard: usize, what: Do) {
-        self.strings[shard].try_answer(what).expect("room");
+        self.strings[shard].0.try_answer(what).expect("room");
+    }
+
+    pub fn plans(&self, shard: usize) -> &Plans {
+        &self.strings[shard].1
     }
 
     pub fn next(&self) -> (usize, Saw) {
@@ -156,7 +164,7 @@ pub fn loopback() -> Vec<SocketAddr> {
 
 /// Why `config` cannot be served.
 pub fn refusal(config: ServeConfig) -> ListenError {
-    serve_engines(config, |_, _, _| -> (Never, Never) { unreachable!("no port, no engine") }).expect_err("a refusal")
+    serve_engines(config, |_| -> (Never, Never) { unreachable!("no port, no engine") }).expect_err("a refusal")
 }
 
 /// An engine that is never made.
