@@ -19,7 +19,7 @@ const V6: &str = "::1";
 
 fn listen(ip: &str) -> ListenConfig {
     let address = vec![SocketAddr::new(ip.parse().expect("an address"), 0)];
-    ListenConfig { udp: address.clone(), tcp: address }
+    ListenConfig { udp: address.clone(), tcp: address, ..ListenConfig::default() }
 }
 
 fn phone(ip: &str, config: phone::Config) -> PhoneShell {
@@ -106,7 +106,9 @@ impl Backend<Server> for Memory {
                 let known = ["100", "101", "102"].contains(&&*user);
                 Answer::Credentials { ticket, secrets: known.then(|| Secrets::new(&user, REALM, "secret")) }
             }
-            Ask::Bindings { id, aor } => Answer::Bindings { id, snapshot: location.fetch(now, &aor) },
+            Ask::Bindings { ticket, aor } => {
+                Answer::Bindings { ticket, snapshot: location.fetch(now, &aor), forwards: None }
+            }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = location.fetch(now, &aor);
                 Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })

@@ -31,9 +31,9 @@ impl World {
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Send { bytes, .. } => sent.push(bytes),
-                Output::Ask(Ask::Bindings { id, aor }) => {
+                Output::Ask(Ask::Bindings { ticket, aor }) => {
                     let snapshot = self.location.fetch(now, &aor);
-                    self.server.handle_input(now, Input::Answer(Answer::Bindings { id, snapshot }));
+                    self.server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, forwards: None }));
                 }
                 Output::Ask(ask) => panic!("{ask:?}"),
             }

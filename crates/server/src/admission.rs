@@ -1,16 +1,16 @@
 //! Who may do what: the questions that come before a request gets a transaction, so that a stranger's costs us nothing.
 
-use crate::server::Purpose;
-use crate::{Ask, Output, Server};
+use crate::identity::{Caller, edits};
+use crate::purpose::Purpose;
+use crate::targets::Asking;
+use crate::{Ask, Mode, Output, Server};
 use engine::Now;
+use routing::{Action, Decision};
 use sip_auth::{Claim, Kind, Secrets, Verdict};
-use sip_message::{Builder, HeaderName, Method};
-use sip_proxy::{Preprocessed, preprocess, validate};
-use sip_transaction::{Packet, RequestIdentity, stateless_reply_flow};
-
-/// Methods that the exchange itself or its users may answer.
-const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
+use sip_message::{HeaderName, Method};
+use sip_proxy::{Preprocessed, preprocess};
+use sip_registrar::AddressOfRecord;
+use sip_transaction::{Packet, RequestIdentity};
 
 /// Requests that may wait for their sender's secrets at once; the next one gets 503.
 pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
@@ -23,6 +23,7 @@ pub const CREDENTIALS_PENDING_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Admitted {
     pub(crate) preprocessed: Preprocessed,
     pub(crate) purpose: Purpose,
+    pub(crate) caller: Caller,
 }
 
 /// A request whose sender's secrets are being fetched.
@@ -39,30 +40,17 @@ impl Server {
     /// A request that starts something new: let it in, refuse it, or ask who sends it. Refusals and challenges leave nothing behind
     /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
     pub(crate) fn admit(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
-        let request = &packet.message;
-        if let Err(refused) = validate(request, false) {
-            let unsupported = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420);
-            let mut reply = self.reply(&packet, refused.status());
-            if let Some(reason) = refused.reason() {
-                reply = reply.reason(reason);
-            }
-            if let Some(tags) = unsupported {
-                reply = reply.header(HeaderName::Unsupported, tags);
-            }
+        if let Some(reply) = self.refusal(&packet) {
             return self.reply_stateless(&packet, reply);
         }
-        let local = packet.flow.local;
-        let preprocessed = preprocess(&packet, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
-        // Where Route fields lead away, it is not for us to look at what is asked for.
-        let purpose = if preprocessed.leads_on() { Purpose::Elsewhere } else { self.purpose(request, local) };
-        if let Purpose::Exchange = purpose {
+        let admitted = self.look_at(&packet);
+        if let Purpose::Exchange = admitted.purpose {
             return self.answer_for_exchange(&packet);
         }
-        let admitted = Admitted { preprocessed, purpose };
-        let Some(kind) = self.proof_wanted(&packet, &admitted) else {
+        let Some(kind) = self.proof_wanted(now, &packet, &admitted) else {
             return self.let_in(now, packet, identity, admitted);
         };
-        match self.authenticator.examine(now, request, kind) {
+        match self.authenticator.examine(now, &packet.message, kind) {
             Verdict::Missing => self.challenge(now, &packet, kind, false),
             Verdict::Stale => self.challenge(now, &packet, kind, true),
             Verdict::Malformed(reason) => {
@@ -70,6 +58,30 @@ impl Server {
                 self.reply_stateless(&packet, reply);
             }
             Verdict::Claims(claim) => self.ask_for_secrets(Pending { packet, identity, admitted, claim, kind }),
+        }
+    }
+
+    /// What a request is, before anybody is asked.
+    pub(crate) fn look_at(&self, packet: &Packet) -> Admitted {
+        let local = packet.flow.local;
+        let preprocessed = preprocess(packet, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
+        // Where Route fields lead away, it is not for us to look at what is asked for.
+        let leads_on = preprocessed.leads_on();
+        let purpose = if leads_on { Purpose::Elsewhere } else { self.purpose(&packet.message, local) };
+        Admitted { preprocessed, purpose, caller: self.peer(packet) }
+    }
+
+    /// Who sends a request, as far as its flow tells.
+    fn peer(&self, packet: &Packet) -> Caller {
+        let trunks = self.config.rules.trunks();
+        if trunks.as_slice().is_empty() {
+            return Caller::Unproved;
+        }
+        let names = packet.flow.connection.and_then(|connection| self.proved.get(&connection));
+        let names = names.map_or(&[][..], Vec::as_slice);
+        match trunks.find(packet.flow.remote.ip().to_canonical(), names) {
+            Some(trunk) => Caller::Trunk { name: trunk.name.clone(), trusted: trunk.trust_identity },
+            None => Caller::Unproved,
         }
     }
 
@@ -113,37 +125,57 @@ impl Server {
     pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
         let Some(Pending { packet, identity, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
-        if proved && self.speaks_for(&packet, &admitted, kind, claim.user()) {
-            admitted.preprocessed.proved = true;
-            return self.let_in(now, packet, identity, admitted);
-        }
-        let reply = self.reply(&packet, 403);
-        self.reply_stateless(&packet, reply);
-    }
-
-    /// The exchange itself takes questions only, from anybody. Nothing is kept for it, since asking twice does no harm
-    /// (RFC 3261 section 8.2.7).
-    fn answer_for_exchange(&mut self, packet: &Packet) {
-        let reply = match packet.message.method() {
-            Method::Options => {
-                self.reply(packet, 200).header(HeaderName::Allow, ALLOW).header(HeaderName::Accept, "application/sdp")
+        match self.name_used(&packet, &admitted, kind).filter(|name| proved && name.user() == claim.user()) {
+            Some(name) => {
+                admitted.caller = Caller::User(name);
+                self.let_in(now, packet, identity, admitted);
             }
-            _ => self.reply(packet, 404),
-        };
-        self.reply_stateless(packet, reply);
+            None => {
+                let reply = self.reply(&packet, 403);
+                self.reply_stateless(&packet, reply);
+            }
+        }
     }
 
-    /// Which proof of identity a request needs: none inside a dialog that we let through, and for a call from elsewhere to a user
-    /// of ours.
-    fn proof_wanted(&self, packet: &Packet, admitted: &Admitted) -> Option<Kind> {
+    /// Which proof of identity a request needs: none inside a dialog that we let through, none from a trunk, and none for a call from
+    /// elsewhere to a user of ours; but dial rules that lead out of the exchange are for those who are known.
+    pub(crate) fn proof_wanted(&self, now: Now, packet: &Packet, admitted: &Admitted) -> Option<Kind> {
         if !self.config.auth_required || admitted.preprocessed.in_known_dialog() {
             return None;
         }
+        let from_trunk = matches!(admitted.caller, Caller::Trunk { .. });
         match admitted.purpose {
             Purpose::Register(_) => Some(Kind::Www),
-            Purpose::User(_) if !self.uses_our_name(packet) => None,
-            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
+            Purpose::User if from_trunk => None,
+            Purpose::User if !self.uses_our_name(packet) && !self.may_lead_out(now, packet, admitted) => None,
+            Purpose::Elsewhere if from_trunk && self.is_ruled(now, packet, admitted) => None,
+            Purpose::Exchange | Purpose::User | Purpose::Elsewhere => Some(Kind::Proxy),
         }
+    }
+
+    /// Whether some dial rule may take this request out of the exchange that is not for everybody.
+    fn may_lead_out(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
+        // Whether somebody is registered is not known yet: both is possible.
+        [false, true].into_iter().any(|registered| match self.decision(now, packet, admitted, registered) {
+            Some(Decision::Rule(rule)) => !rule.is_for_everybody(),
+            _ => false,
+        })
+    }
+
+    /// Whether some dial rule takes this request.
+    fn is_ruled(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
+        matches!(self.decision(now, packet, admitted, false), Some(Decision::Rule(_)))
+    }
+
+    /// What dial rules say about a request for what it says it is for; `None` without rules, and where Route fields lead on.
+    fn decision(&self, now: Now, packet: &Packet, admitted: &Admitted, registered: bool) -> Option<Decision<'_>> {
+        if self.config.rules.as_slice().is_empty() || admitted.preprocessed.leads_on() {
+            return None;
+        }
+        let to = packet.message.request_uri_parsed().ok()?;
+        let asking = Asking { packet, caller: &admitted.caller, payer: &admitted.caller };
+        let facts = self.facts(now, asking, to, Some(registered))?;
+        Some(self.config.rules.decide(&facts))
     }
 
     fn uses_our_name(&self, packet: &Packet) -> bool {
@@ -151,37 +183,40 @@ impl Server {
         from.is_some_and(|uri| self.config.domains.names_us(&uri, packet.flow.local))
     }
 
-    /// Whether an authenticated user may send this: in their own name only.
-    fn speaks_for(&self, packet: &Packet, admitted: &Admitted, kind: Kind, user: &str) -> bool {
+    /// In whose name a request is sent, which must be the name of who has authenticated: that of its From, or whom it registers.
+    fn name_used(&self, packet: &Packet, admitted: &Admitted, kind: Kind) -> Option<AddressOfRecord> {
         if let Purpose::Register(Some(aor)) = &admitted.purpose {
-            return aor.user() == user; // that of To
+            return Some(aor.clone()); // that of To
         }
         let address = if kind == Kind::Www { packet.message.to() } else { packet.message.from() };
-        let uri = address.ok().and_then(|address| address.uri_parsed().ok());
-        let ours = uri.filter(|uri| self.config.domains.names_us(uri, packet.flow.local));
-        ours.and_then(|uri| self.config.domains.address_of_record(&uri)).is_some_and(|aor| aor.user() == user)
+        let uri = address.ok()?.uri_parsed().ok()?;
+        let ours = self.config.domains.names_us(&uri, packet.flow.local);
+        if ours { self.config.domains.address_of_record(&uri) } else { None }
     }
 
-    fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, admitted: Admitted) {
+    fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, mut admitted: Admitted) {
+        if !admitted.preprocessed.in_known_dialog() {
+            admitted.preprocessed.proved = admitted.caller.is_trusted();
+            if packet.message.method() != Method::Register {
+                admitted.preprocessed.edits = edits(&packet.message, &admitted.caller);
+            }
+        }
+        if self.passes_stateless(now, &packet, &admitted) {
+            return self.pass(now, packet, admitted);
+        }
         self.admitted = Some(admitted);
         self.layer.handle_request(now, packet, identity);
     }
 
-    fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {
-        let mut reply = self.reply(packet, kind.status());
-        for value in self.authenticator.challenge(now, stale) {
-            reply = reply.header(kind.challenge_field(), value);
+    /// Whether a request gets no transaction here.
+    pub(crate) fn passes_stateless(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
+        if !self.some_pass_stateless || matches!(admitted.purpose, Purpose::Register(_)) {
+            return false;
         }
-        self.reply_stateless(packet, reply);
-    }
-
-    /// A response of our own.
-    pub(crate) fn reply(&self, packet: &Packet, status: u16) -> Builder {
-        self.layer.reply(packet, status)
-    }
-
-    /// To anything but an ACK, which never gets here: the layer takes it.
-    pub(crate) fn reply_stateless(&mut self, packet: &Packet, reply: Builder) {
-        self.layer.send(stateless_reply_flow(packet.flow, &packet.message), reply.finish());
+        let by_rule = |registered| match self.decision(now, packet, admitted, registered) {
+            Some(Decision::Rule(rule)) => matches!(rule.action, Action::Stateless { .. }),
+            _ => false,
+        };
+        self.config.mode == Mode::Stateless || by_rule(false) || by_rule(true)
     }
 }

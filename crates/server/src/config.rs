@@ -1,6 +1,9 @@
 use crate::Domains;
+use engine::Now;
 use engine::{Mac, Rng};
+use routing::{Limiter, Rules};
 use sip_auth::Algorithm;
+use std::sync::Arc;
 
 /// How an exchange is set up. The same for all its shards.
 #[derive(Debug, Clone)]
@@ -17,8 +20,33 @@ pub struct Config {
     pub registrar: sip_registrar::Config,
     /// Whether later requests of a dialog come through us.
     pub record_route: bool,
+    /// Which role serves what no dial rule speaks of.
+    pub mode: Mode,
+    /// Whether the exchange follows redirections itself (RFC 3261 section 16.5).
+    pub recurse: bool,
+    /// Branches that one request may have at once, all proxies on its way together (RFC 5393 section 5).
+    pub max_breadth: u16,
+    /// Whether there is TLS, without which nothing can be done for `sips:` URIs.
+    pub tls: bool,
+    /// Dial rules and trunks.
+    pub rules: Arc<Rules>,
+    /// How often the rules have fired; shared by all shards. See [`Config::with_rules`].
+    pub limiter: Option<Limiter>,
     /// What signs our tokens.
     pub keys: Keys,
+}
+
+/// The role of the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A transaction-stateful proxy (RFC 3261 section 16.2).
+    Stateful,
+    /// The same, which also knows the calls under way.
+    CallStateful,
+    /// A stateless proxy (section 16.11): requests are neither forked nor repeated, and go to one target alone.
+    Stateless,
+    /// A redirect server (section 8.3): callers are told where our users are.
+    Redirect,
 }
 
 /// The keys of everything that we sign and that comes back: the same in all shards, and after a restart.
@@ -40,8 +68,21 @@ impl Config {
             algorithms: vec![Algorithm::Md5],
             registrar: sip_registrar::Config::default(),
             record_route: true,
+            mode: Mode::Stateful,
+            recurse: false,
+            max_breadth: sip_proxy::MAX_BREADTH,
+            tls: false,
+            rules: Arc::default(),
+            limiter: None,
             keys,
         }
+    }
+}
+
+impl Config {
+    /// The same with these dial rules, whose limits begin to count at `now`.
+    pub fn with_rules(self, rules: Rules, now: Now) -> Config {
+        Config { limiter: Some(rules.limiter(now)), rules: Arc::new(rules), ..self }
     }
 }
 

@@ -1,8 +1,10 @@
 use bytes::Bytes;
+use routing::Forwards;
 use sip_auth::Secrets;
 use sip_message::NextHop;
 use sip_registrar::{AddressOfRecord, Snapshot};
-use sip_transaction::{ClientTransactionId, ConnectionId, Flow, ServerTransactionId};
+use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use std::sync::Arc;
 
 /// What happens to an exchange.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub enum Input {
         /// The names.
         names: Vec<String>,
     },
+    /// There is more to do than we manage, or no longer.
+    Overloaded(bool),
     /// A connection is gone.
     ConnectionClosed(ConnectionId),
     /// The answer to an [`Ask`].
@@ -61,8 +65,8 @@ pub enum Ask {
     },
     /// The bindings of an address-of-record, to forward a request to.
     Bindings {
-        /// The request that waits.
-        id: ServerTransactionId,
+        /// Names the question.
+        ticket: u64,
         /// Whose bindings.
         aor: AddressOfRecord,
     },
@@ -90,9 +94,11 @@ pub enum Answer {
     /// To [`Ask::Bindings`].
     Bindings {
         /// Of the question.
-        id: ServerTransactionId,
+        ticket: u64,
         /// What is bound now.
         snapshot: Snapshot,
+        /// Where the user's calls go instead, when there is such a user and they have forwarded some.
+        forwards: Option<Arc<Forwards>>,
     },
     /// To [`Ask::Registrar`].
     Registrar(sip_registrar::Answer),

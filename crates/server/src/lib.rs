@@ -7,17 +7,26 @@
 mod server;
 
 mod admission;
+mod identity;
+mod own_answers;
+mod purpose;
+
+mod stateless;
+mod targets;
+
 mod config;
 mod domains;
 mod handle;
 mod owner;
-mod targets;
 
 pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
-pub use config::{Config, Keys};
+pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
 pub use handle::{Answer, Ask, Input, Output};
+pub use own_answers::MIN_SE_S;
 pub use owner::owner;
 pub use server::Server;
 pub use sip_auth::{Algorithm, Secrets};
 pub use sip_registrar::AddressOfRecord;
+pub use stateless::STATELESS_RESOLVES_MAX;
+pub use targets::{DIVERSIONS_MAX, SEARCHES_MAX};

@@ -1,15 +1,17 @@
 use crate::admission::{Admitted, Pending};
-use crate::targets::targets;
-use crate::{Answer, Ask, Config, Input, Output};
+use crate::purpose::Purpose;
+use crate::stateless::Passing;
+use crate::targets::{Origin, Search};
+use crate::{Answer, Ask, Config, Input, Mode, Output};
 use bytes::Bytes;
 use engine::{Now, Rng, Table, TableKey};
+use routing::Action;
 use sip_auth::Authenticator;
 use sip_message::{HeaderName, Message, Method, NextHop, Scheme, Transport, Uri};
-use sip_proxy::{Hop, MAX_BREADTH, Proxy, Target, TargetSet, preprocess};
-use sip_registrar::{AddressOfRecord, Registrar};
+use sip_proxy::{Proxy, TargetSet};
+use sip_registrar::Registrar;
 use sip_transaction::{ConnectionId, Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// One shard of an exchange.
@@ -20,10 +22,20 @@ pub struct Server {
     pub(crate) layer: TransactionLayer,
     pub(crate) authenticator: Authenticator,
     registrar: Registrar,
-    proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// Requests that wait for their sender's secrets.
     pub(crate) pending: Table<u64, Pending>,
     pub(crate) pending_bytes: usize,
+    /// Requests whose targets are being determined.
+    pub(crate) searches: Table<u64, Search>,
+    /// Requests without a transaction whose next hop is being looked up.
+    pub(crate) passing: Table<u64, Passing>,
+    /// The last ticket that was given to either.
+    pub(crate) last_search: u64,
+    /// Whether there are requests that pass without a transaction.
+    pub(crate) some_pass_stateless: bool,
+    /// Whether there is more to do than we manage.
+    pub(crate) overloaded: bool,
     /// Who is at the other end of connections, as far as certificates have shown.
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
     /// What was found out about the request that the layer is about to hand back.
@@ -31,25 +43,13 @@ pub struct Server {
     pub(crate) outputs: VecDeque<Output>,
 }
 
-/// What a request is for, by its method and Request-URI.
-#[derive(Debug)]
-pub(crate) enum Purpose {
-    /// The registrar of this domain.
-    Register(Option<AddressOfRecord>),
-    /// The exchange itself.
-    Exchange,
-    /// A user of ours.
-    User(AddressOfRecord),
-    /// Some place that we are not responsible for.
-    Elsewhere,
-}
-
 impl Server {
     /// The shard number `shard` of an exchange.
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
         let (realm, record_route) = (config.realm.clone(), config.record_route);
-        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: MAX_BREADTH };
+        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: config.max_breadth };
+        let by_rule = config.rules.as_slice().iter().any(|rule| matches!(rule.action, Action::Stateless { .. }));
         Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
@@ -57,6 +57,11 @@ impl Server {
             proxy: Proxy::new(proxy, rng.split()),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
+            searches: Table::with_hasher(TableKey::new(&mut rng)),
+            passing: Table::with_hasher(TableKey::new(&mut rng)),
+            last_search: 0,
+            some_pass_stateless: by_rule || config.mode == Mode::Stateless,
+            overloaded: false,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             outputs: VecDeque::new(),
@@ -69,6 +74,7 @@ impl Server {
         match input {
             Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
             Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
+            Input::Overloaded(overloaded) => self.overloaded = overloaded,
             Input::Proved { connection, names } => self.handle_proved(connection, names),
             // Its bindings stay: the phone comes back, and its flow says where it was.
             Input::ConnectionClosed(connection) => {
@@ -78,18 +84,15 @@ impl Server {
             Input::Answer(Answer::Credentials { ticket, secrets }) => {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }
-            Input::Answer(Answer::Bindings { id, snapshot }) => {
-                self.proxy.handle_targets(
-                    now,
-                    &mut self.layer,
-                    id,
-                    TargetSet { targets: targets(&snapshot), ..TargetSet::default() },
-                );
+            Input::Answer(Answer::Bindings { ticket, snapshot, forwards }) => {
+                self.handle_bindings(now, ticket, &snapshot, forwards.as_deref());
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, mut flows }) => {
                 flows.retain(|flow| !self.config.domains.leads_to_us(flow));
-                self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
+                if !self.handle_passing(ticket, &flows) {
+                    self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
+                }
             }
         }
         self.settle(now);
@@ -114,7 +117,12 @@ impl Server {
 
     /// Transactions and forwarded requests alive, for counters and tests.
     pub fn len(&self) -> usize {
-        self.layer.len() + self.proxy.len() + self.pending.len() + self.registrar.len()
+        self.layer.len()
+            + self.proxy.len()
+            + self.pending.len()
+            + self.registrar.len()
+            + self.searches.len()
+            + self.passing.len()
     }
 
     /// Whether nothing is under way.
@@ -158,13 +166,27 @@ impl Server {
             }
         };
         let packet = Packet { flow, message };
+        if packet.message.is_request() {
+            self.handle_request(now, packet);
+        } else if !self.some_pass_stateless || !self.proxy.handle_stateless_response(&mut self.layer, &packet) {
+            self.layer.handle_packet(now, packet);
+        }
+    }
+
+    fn handle_request(&mut self, now: Now, packet: Packet) {
         let method = packet.message.method();
-        if !packet.message.is_request() || method == Method::Ack {
+        if method == Method::Ack {
             return self.layer.handle_packet(now, packet);
         }
         match self.layer.identify(&packet) {
             Ok(identity) if self.layer.recognises(&identity) => self.layer.handle_request(now, packet, identity),
-            Ok(identity) if method == Method::Cancel => self.cancel_pending(&packet, &identity),
+            Ok(identity) if method == Method::Cancel => {
+                if self.some_pass_stateless {
+                    self.pass_along(now, packet)
+                } else {
+                    self.cancel_pending(&packet, &identity)
+                }
+            }
             Ok(identity) => self.admit(now, packet, identity),
             // It is refused there.
             Err(_) => self.layer.handle_packet(now, packet),
@@ -180,21 +202,25 @@ impl Server {
         match event {
             Event::Request { id, packet } => {
                 if let Some(admitted) = self.admitted.take() {
-                    self.handle_request(now, id, &packet, admitted);
+                    self.handle_new(now, id, &packet, admitted);
                 }
             }
+            Event::Ack { packet } if self.some_pass_stateless => self.pass_along(now, packet),
             Event::Ack { packet } => {
-                let local = packet.flow.local;
-                let domains = &self.config.domains;
-                let preprocessed = preprocess(&packet, &self.config.keys.route, |uri| domains.contains(uri, local));
+                let preprocessed = self.look_at(&packet).preprocessed;
                 self.proxy.handle_ack(&mut self.layer, &packet, &preprocessed);
             }
             Event::Cancel { id, cancels, packet } => {
                 let status = if cancels.is_some() { 200 } else { 481 };
                 let reply = self.reply(&packet, status).finish();
                 self.layer.respond(now, id, status, reply);
-                if let Some(invite) = cancels {
+                let Some(invite) = cancels else { return };
+                if self.proxy.has(invite) {
                     self.proxy.handle_cancel(now, &mut self.layer, invite, packet.message.header(HeaderName::Reason));
+                } else if let Some(packet) = self.layer.request_of(invite) {
+                    // Where it would have gone is still being determined.
+                    let reply = self.reply(packet, 487).finish();
+                    self.layer.respond(now, invite, 487, reply);
                 }
             }
             Event::Response { id, packet } => self.proxy.handle_response(now, &mut self.layer, id, packet),
@@ -205,61 +231,58 @@ impl Server {
         }
     }
 
-    fn handle_request(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Admitted) {
-        match admitted.purpose {
+    fn handle_new(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Admitted) {
+        match &admitted.purpose {
             Purpose::Register(Some(aor)) => {
-                self.registrar.handle_register(now, id.to_bits(), aor, &packet.message, packet.flow);
+                self.registrar.handle_register(now, id.to_bits(), aor.clone(), &packet.message, packet.flow);
             }
             Purpose::Register(None) => {
                 let reply = self.reply(packet, 404).finish();
                 self.layer.refuse(now, id, 404, reply);
             }
-            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => {
-                self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
+            Purpose::Exchange | Purpose::User | Purpose::Elsewhere if admitted.preprocessed.leads_on() => {
+                self.forward(now, id, admitted, TargetSet::default());
+            }
+            Purpose::Exchange | Purpose::User | Purpose::Elsewhere => {
+                let caller = admitted.caller.clone();
+                self.find_targets(now, Origin::Transaction { id, admitted: Box::new(admitted) }, caller);
             }
         }
     }
 
-    pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
-        let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
-        let domains = &self.config.domains;
-        if uri.scheme != Scheme::Tel && !domains.contains(&uri, local) {
-            return Purpose::Elsewhere;
+    /// Forwards a request that has a transaction.
+    pub(crate) fn forward(&mut self, now: Now, id: ServerTransactionId, admitted: Admitted, set: TargetSet) {
+        let leads_on = admitted.preprocessed.leads_on();
+        self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
+        if !leads_on {
+            self.proxy.handle_targets(now, &mut self.layer, id, set);
         }
-        if request.method() == Method::Register {
-            let to = request.to().ok().and_then(|to| to.uri_parsed().ok()).filter(|to| domains.contains(to, local));
-            return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
-        }
-        domains.address_of_record(&uri).map_or(Purpose::Exchange, Purpose::User)
     }
 
     fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
         match ask {
-            sip_proxy::Ask::Targets { id } => {
-                let Some(packet) = self.layer.request_of(id) else { return };
-                match self.purpose(&packet.message, packet.flow.local) {
-                    Purpose::User(aor) => self.outputs.push_back(Output::Ask(Ask::Bindings { id, aor })),
-                    _ => {
-                        let targets = vec![Target::new(None, Hop::Resolve)];
-                        self.proxy.handle_targets(
-                            now,
-                            &mut self.layer,
-                            id,
-                            TargetSet { targets, ..TargetSet::default() },
-                        );
-                    }
-                }
-            }
-            sip_proxy::Ask::Resolve { ticket, uri } => match Uri::parse(&uri).ok().and_then(|uri| NextHop::of(&uri)) {
-                // There is no TLS yet, and with it no way to what asks for it.
-                Some(next_hop)
-                    if !next_hop.secure
-                        && matches!(next_hop.transport, None | Some(Transport::Udp | Transport::Tcp)) =>
-                {
-                    self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop }));
-                }
-                _ => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
-            },
+            // They came with the request.
+            sip_proxy::Ask::Targets { .. } => {}
+            sip_proxy::Ask::Resolve { ticket, id, uri } => self.resolve(now, ticket, id, &uri),
+        }
+    }
+
+    /// Where a target of the proxy's is: with a user of ours, or somewhere that the shell finds.
+    fn resolve(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str) {
+        let Some(packet) = self.layer.request_of(id) else {
+            return self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new());
+        };
+        let parsed = Uri::parse(uri).ok();
+        // A `tel:` URI in a Route leads nowhere; as a target it was looked up before.
+        let ours = parsed.as_ref().filter(|uri| uri.scheme != Scheme::Tel);
+        if let Some(aor) = ours.and_then(|uri| self.user_of(uri, packet)) {
+            return self.expand(now, id, ticket, aor);
+        }
+        let reachable = |next_hop: &NextHop| self.config.tls || !next_hop.default_transport().is_secure();
+        let next_hop = parsed.and_then(|uri| NextHop::of(&uri));
+        match next_hop.filter(|next_hop| next_hop.transport != Some(Transport::Ws) && reachable(next_hop)) {
+            Some(next_hop) => self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop })),
+            None => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
         }
     }
 

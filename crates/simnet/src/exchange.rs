@@ -1,12 +1,14 @@
 use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
+use routing::Forwards;
 use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_registrar::Location;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The domain that exchanges here are responsible for.
@@ -40,6 +42,8 @@ pub struct Exchange {
     pub location: Location,
     /// The secrets of those who have an account.
     pub secrets: BTreeMap<String, Secrets>,
+    /// What users have forwarded.
+    pub forwards: BTreeMap<String, Arc<Forwards>>,
     keys: Keys,
     at: SocketAddr,
     tables: Tables,
@@ -85,6 +89,7 @@ impl Exchange {
             servers,
             location: Location::new(rng),
             secrets: BTreeMap::new(),
+            forwards: BTreeMap::new(),
             keys,
             at,
             tables: Tables::default(),
@@ -134,7 +139,10 @@ impl Exchange {
             Ask::Credentials { ticket, user } => {
                 Answer::Credentials { ticket, secrets: self.secrets.get(&user).cloned() }
             }
-            Ask::Bindings { id, aor } => Answer::Bindings { id, snapshot: self.location.fetch(now, &aor) },
+            Ask::Bindings { ticket, aor } => {
+                let forwards = self.forwards.get(aor.user()).cloned();
+                Answer::Bindings { ticket, snapshot: self.location.fetch(now, &aor), forwards }
+            }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = self.location.fetch(now, &aor);
                 Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })

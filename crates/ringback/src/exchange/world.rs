@@ -53,7 +53,10 @@ impl Backend<Server> for World {
             Ask::Credentials { ticket, user } => {
                 Some(Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) })
             }
-            Ask::Bindings { id, aor } => Some(Answer::Bindings { id, snapshot: self.bindings.fetch(now, &aor) }),
+            Ask::Bindings { ticket, aor } => {
+                let (snapshot, forwards) = (self.bindings.fetch(now, &aor), None);
+                Some(Answer::Bindings { ticket, snapshot, forwards })
+            }
             // It was let in a moment before the account went.
             Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) if !self.may_be_registered(&change.aor) => {
                 let outcome = Outcome::Failed;

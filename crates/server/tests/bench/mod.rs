@@ -45,9 +45,9 @@ pub fn outputs_with_nobody_there(server: &mut Server, now: Now, bytes: &Bytes) -
     let mut outputs = Vec::new();
     while let Some(output) = left.pop_front() {
         match output {
-            Output::Ask(Ask::Bindings { id, .. }) => {
+            Output::Ask(Ask::Bindings { ticket, .. }) => {
                 let snapshot = Snapshot { bindings: [].into(), version: 0 };
-                server.handle_input(now, Input::Answer(Answer::Bindings { id, snapshot }));
+                server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, forwards: None }));
                 left.extend(std::iter::from_fn(|| server.poll_output()));
             }
             output => outputs.push(output),

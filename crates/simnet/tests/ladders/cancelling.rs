@@ -144,7 +144,7 @@ fn while_the_exchange_looks_for_a_host() {
          alice -> exchange  INVITE sip:x@there.test
          +70ms alice -> exchange  CANCEL
          exchange -> alice  200 CANCEL
-         +30ms exchange -> alice  487 INVITE
+         exchange -> alice  487 INVITE
          alice -> exchange  ACK",
     );
 }

@@ -90,8 +90,8 @@ fn the_next_address_of_a_host_is_tried() {
          peer2 -> exchange  200
          exchange -> alice  200
          alice -> exchange  MESSAGE sip:x@there.test
-         exchange -> peer1  MESSAGE                     ; refused
          exchange -> peer2  MESSAGE                     ; refused
+         exchange -> peer1  MESSAGE                     ; refused
          exchange -> alice  500",
     );
 }

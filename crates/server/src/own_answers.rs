@@ -1,0 +1,101 @@
+//! What the exchange says in its own name, to whoever asks: nothing is kept for it, and it is said once for each time it is asked
+//! (RFC 3261 sections 8.2.7 and 26.3.2.4).
+
+use crate::Server;
+use crate::identity::demands_too_much;
+use engine::Now;
+use sip_auth::Kind;
+use sip_message::{Builder, HeaderName, Message, Method};
+use sip_proxy::validate;
+use sip_transaction::{Packet, stateless_reply_flow};
+
+/// Methods that the exchange itself or its users may answer.
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, PUBLISH";
+
+/// Extensions that the registrar and the proxy have.
+const SUPPORTED: &str = "path, outbound, gruu";
+
+/// Seconds that a session must at least last before it is refreshed (RFC 4028 section 5): what asks for less gets 422.
+pub const MIN_SE_S: u32 = 90;
+
+/// Seconds after which to try again while we have too much to do.
+const RETRY_AFTER_S: u32 = 10;
+
+impl Server {
+    /// The answer to a request that goes no further whoever sends it: what a proxy must not forward (RFC 3261 section 16.3), what is
+    /// new while we have too much to do already, what asks for more than there is.
+    pub(crate) fn refusal(&self, packet: &Packet) -> Option<Builder> {
+        let request = &packet.message;
+        if let Err(refused) = validate(request, self.config.tls) {
+            let mut reply = self.reply(packet, refused.status());
+            if let Some(reason) = refused.reason() {
+                reply = reply.reason(reason);
+            }
+            if let Some(tags) = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420) {
+                reply = reply.header(HeaderName::Unsupported, tags);
+            }
+            return Some(reply);
+        }
+        let begins = request.to_tag().is_none();
+        if self.overloaded && begins {
+            // What is newest is refused first: calls in progress go on (RFC 7339 section 5.4 in spirit).
+            return Some(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        }
+        if begins && demands_too_much(request) {
+            return Some(self.reply(packet, 500).reason("Privacy service not available"));
+        }
+        if is_session(request) && session_expires(request).is_some_and(|seconds| seconds < MIN_SE_S) {
+            return Some(self.reply(packet, 422).header(HeaderName::MinSe, MIN_SE_S));
+        }
+        None
+    }
+
+    /// The exchange itself takes questions only, from anybody.
+    pub(crate) fn answer_for_exchange(&mut self, packet: &Packet) {
+        let request = &packet.message;
+        let required = request.values(HeaderName::Require).filter(|tag| !tag.is_empty());
+        let unknown: Vec<&str> = required.filter(|tag| !SUPPORTED.split(", ").any(|own| own == *tag)).collect();
+        let reply = match request.method() {
+            _ if !unknown.is_empty() => self.reply(packet, 420).header(HeaderName::Unsupported, unknown.join(", ")),
+            Method::Options => self
+                .reply(packet, 200)
+                .header(HeaderName::Allow, ALLOW)
+                .header(HeaderName::Accept, "application/sdp")
+                .header(HeaderName::Supported, SUPPORTED),
+            Method::Other => self.reply(packet, 501).header(HeaderName::Allow, ALLOW),
+            _ => self.reply(packet, 404),
+        };
+        self.reply_stateless(packet, reply);
+    }
+
+    pub(crate) fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {
+        let mut reply = self.reply(packet, kind.status());
+        for value in self.authenticator.challenge(now, stale) {
+            reply = reply.header(kind.challenge_field(), value);
+        }
+        self.reply_stateless(packet, reply);
+    }
+
+    /// A response of our own.
+    pub(crate) fn reply(&self, packet: &Packet, status: u16) -> Builder {
+        self.layer.reply(packet, status)
+    }
+
+    /// To anything but an ACK, which nobody answers.
+    pub(crate) fn reply_stateless(&mut self, packet: &Packet, reply: Builder) {
+        if packet.message.method() != Method::Ack {
+            self.layer.send(stateless_reply_flow(packet.flow, &packet.message), reply.finish());
+        }
+    }
+}
+
+fn is_session(request: &Message) -> bool {
+    matches!(request.method(), Method::Invite | Method::Update)
+}
+
+/// The seconds of Session-Expires, when it can be read.
+fn session_expires(request: &Message) -> Option<u32> {
+    let value = request.header(HeaderName::SessionExpires)?;
+    value.split(';').next()?.trim().parse().ok()
+}

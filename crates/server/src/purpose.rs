@@ -1,0 +1,33 @@
+use crate::Server;
+use sip_message::{Message, Method, Scheme};
+use sip_registrar::AddressOfRecord;
+use std::net::SocketAddr;
+
+/// What a request is for, by its method and Request-URI.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// The registrar of this domain.
+    Register(Option<AddressOfRecord>),
+    /// The exchange itself.
+    Exchange,
+    /// A user of ours, or a number that dial rules may know.
+    User,
+    /// Some place that we are not responsible for.
+    Elsewhere,
+}
+
+impl Server {
+    /// What `request` is for, which came to our address `local`.
+    pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
+        let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
+        let domains = &self.config.domains;
+        if uri.scheme != Scheme::Tel && !domains.contains(&uri, local) {
+            return Purpose::Elsewhere;
+        }
+        if request.method() == Method::Register {
+            let to = request.to().ok().and_then(|to| to.uri_parsed().ok()).filter(|to| domains.contains(to, local));
+            return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
+        }
+        domains.address_of_record(&uri).map_or(Purpose::Exchange, |_| Purpose::User)
+    }
+}

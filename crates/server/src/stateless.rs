@@ -1,0 +1,101 @@
+//! The stateless proxy (RFC 3261 section 16.11): what passes without a transaction, and leaves nothing behind.
+
+use crate::admission::Admitted;
+use crate::purpose::Purpose;
+use crate::targets::Origin;
+use crate::{Ask, Output, Server};
+use engine::Now;
+use sip_message::{Method, NextHop, Uri};
+use sip_proxy::{Hop, Target};
+use sip_transaction::{Flow, Packet};
+
+/// Requests without a transaction whose next hop may be looked up at once in one shard; a further one is dropped, as the network might
+/// have dropped it.
+pub const STATELESS_RESOLVES_MAX: usize = 10_000;
+
+/// What tells the tickets of these lookups from the proxy's.
+const OWN: u64 = 1 << 63;
+
+/// A request whose next hop is being looked up.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    packet: Packet,
+    admitted: Box<Admitted>,
+    target: Target,
+}
+
+impl Server {
+    /// Lets a request pass without a transaction.
+    pub(crate) fn pass(&mut self, now: Now, packet: Packet, admitted: Admitted) {
+        let preprocessed = &admitted.preprocessed;
+        match (preprocessed.onward.or(preprocessed.edge_flow), preprocessed.next_route.clone()) {
+            (Some(flow), _) => {
+                let target = Target::new(None, Hop::Flow(flow));
+                self.proxy.forward_stateless(&mut self.layer, &packet, preprocessed, &target, flow);
+            }
+            (None, Some(route)) => {
+                let target = Target::new(None, Hop::Resolve);
+                self.resolve_and_pass(Passing { packet, admitted: Box::new(admitted), target }, &route);
+            }
+            (None, None) => {
+                let caller = admitted.caller.clone();
+                self.find_targets(now, Origin::Stateless { packet, admitted: Box::new(admitted) }, caller);
+            }
+        }
+    }
+
+    /// An ACK or a CANCEL takes the way of its INVITE, without proof of who sends it: only where anybody's INVITE might have gone.
+    pub(crate) fn pass_along(&mut self, now: Now, packet: Packet) {
+        let admitted = self.look_at(&packet);
+        let may = admitted.preprocessed.in_known_dialog() || matches!(admitted.purpose, Purpose::User);
+        if may && self.proof_wanted(now, &packet, &admitted).is_none() {
+            self.pass(now, packet, admitted);
+        } else if packet.message.method() == Method::Cancel {
+            let reply = self.reply(&packet, 481);
+            self.reply_stateless(&packet, reply);
+        }
+    }
+
+    /// The targets of a request without a transaction: it goes to the best of them alone.
+    pub(crate) fn forward_stateless(&mut self, packet: Packet, admitted: Box<Admitted>, targets: Vec<Target>) {
+        // The first of the best: the same one for each retransmission, as long as nothing else changes.
+        let best = targets.into_iter().reduce(|best, other| if other.q > best.q { other } else { best });
+        let Some(target) = best else {
+            if packet.message.method() != Method::Ack {
+                let reply = self.reply(&packet, 480);
+                self.reply_stateless(&packet, reply);
+            }
+            return;
+        };
+        match target.hop {
+            Hop::Flow(flow) => {
+                self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, flow);
+            }
+            Hop::Resolve => {
+                let uri = target.uri.clone().unwrap_or_else(|| packet.message.request_uri().to_owned());
+                self.resolve_and_pass(Passing { packet, admitted, target }, &uri);
+            }
+        }
+    }
+
+    fn resolve_and_pass(&mut self, passing: Passing, uri: &str) {
+        let next_hop = Uri::parse(uri).ok().and_then(|uri| NextHop::of(&uri));
+        let Some(next_hop) = next_hop.filter(|_| self.passing.len() < STATELESS_RESOLVES_MAX) else { return };
+        self.last_search += 1;
+        let ticket = self.last_search | OWN;
+        self.passing.insert(ticket, passing);
+        self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop }));
+    }
+
+    /// Takes the flows that were found for a request without a transaction; whether it was for one.
+    pub(crate) fn handle_passing(&mut self, ticket: u64, flows: &[Flow]) -> bool {
+        if ticket & OWN == 0 {
+            return false;
+        }
+        if let (Some(Passing { packet, admitted, target }), Some(flow)) = (self.passing.remove(&ticket), flows.first())
+        {
+            self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, *flow);
+        }
+        true
+    }
+}
