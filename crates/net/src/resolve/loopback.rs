@@ -184,6 +184,26 @@ async fn of_two_families_the_preferred_comes_first() {
 }
 
 #[tokio::test]
+async fn section_4_4_the_order_is_steady_for_stateless_proxies_however_dns_shuffles() {
+    let lines: Vec<String> = (0..4)
+        .flat_map(|n| {
+            let addresses = (1..=2).map(move |m| format!("h{n}.test A 127.0.{n}.{m}"));
+            addresses.chain([format!("_sip._udp.lot.test SRV 0 1 5060 h{n}.test")])
+        })
+        .collect();
+    let shuffled: Vec<String> = lines.iter().rev().cloned().collect();
+    let lot = hop(None, "lot.test", None);
+    let mut orders = Vec::new();
+    for lines in [lines, shuffled] {
+        let ours = asking(&Arc::new(Zone::new(&lines.join("\n")))).await;
+        orders.push(ours.resolve_steadily(&lot).await);
+        orders.push(ours.resolve_steadily(&lot).await);
+    }
+    assert_eq!(orders[0].len(), 8);
+    assert_eq!(orders, vec![orders[0].clone(); 4]);
+}
+
+#[tokio::test]
 async fn what_is_asked_for_while_it_is_looked_up_is_one_lookup() {
     let zone = Arc::new(Zone::new("slow.test A 127.0.0.11"));
     let go = Arc::new(Notify::new());

@@ -8,6 +8,7 @@ use sip_message::{NextHop, Transport};
 use sip_transaction::Flow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -75,7 +76,9 @@ impl Resolver {
         }
         let ip = next_hop.host.parse().ok()?;
         let place = locate_address(next_hop, ip, self.ways.transports());
-        Some(self.found(next_hop, place.into_iter().collect()))
+        let flows = self.flows(next_hop, place.into_iter().collect());
+        lock(&self.shared.memory).put(Instant::now(), next_hop, &flows);
+        Some(flows)
     }
 
     /// The flows for a request (RFC 3263 section 4), best first, at most [`FLOWS_MAX`]; none when there is no such server, nothing of ours
@@ -95,12 +98,22 @@ impl Resolver {
             }
             None => return Vec::new(),
         };
-        let mut rng = lock(&self.shared.rng).split();
-        let located = locate(next_hop, self.ways.transports(), &*self.names, &mut rng, Ways::arrange);
-        let places = timeout(RESOLVE_TIME_MAX, located).await.unwrap_or_default();
-        let flows = self.found(next_hop, places);
+        let rng = lock(&self.shared.rng).split();
+        let flows = self.look_up(next_hop, rng, Ways::arrange).await;
+        lock(&self.shared.memory).put(Instant::now(), next_hop, &flows);
         lead.found.send_replace(Some(flows.clone()));
         flows
+    }
+
+    /// As [`Resolver::resolve`], for a stateless proxy: the order is the same each time as long as DNS says the same, so that all that
+    /// belongs to one transaction goes to one server (RFC 3263 section 4.4).
+    pub async fn resolve_steadily(&self, next_hop: &NextHop) -> Vec<Flow> {
+        let Ok(_permit) = self.shared.lookups.try_acquire() else { return Vec::new() };
+        let arrange = |addresses: &mut [IpAddr]| {
+            addresses.sort();
+            Ways::arrange(addresses);
+        };
+        self.look_up(next_hop, Rng::from_u64(0), arrange).await
     }
 
     /// The flows for a response whose way back is lost (RFC 3263 section 5), from the transport and the sent-by of its topmost Via.
@@ -110,8 +123,12 @@ impl Resolver {
         self.resolve(&NextHop { secure: false, transport, host: host.to_owned(), port }).await
     }
 
-    /// The flows to these places, which are remembered.
-    fn found(&self, next_hop: &NextHop, places: Vec<Place>) -> Vec<Flow> {
+    async fn look_up(&self, next_hop: &NextHop, mut rng: Rng, arrange: impl Fn(&mut [IpAddr])) -> Vec<Flow> {
+        let located = locate(next_hop, self.ways.transports(), &*self.names, &mut rng, arrange);
+        self.flows(next_hop, timeout(RESOLVE_TIME_MAX, located).await.unwrap_or_default())
+    }
+
+    fn flows(&self, next_hop: &NextHop, places: Vec<Place>) -> Vec<Flow> {
         let mut flows: Vec<Flow> = Vec::new();
         let mut seen: Vec<Place> = Vec::new();
         for place in places {
@@ -123,7 +140,6 @@ impl Resolver {
                 flows.extend(self.ways.flow(place, &next_hop.host));
             }
         }
-        lock(&self.shared.memory).put(Instant::now(), next_hop, &flows);
         flows
     }
 
