@@ -56,7 +56,7 @@ impl<'a> Params<'a> {
     }
 
     /// Whether each is `name` or `name=value` with a token, a host or a quoted string (RFC 3261 section 25.1, generic-param).
-    pub(crate) fn well_formed(&self) -> bool {
+    pub fn well_formed(&self) -> bool {
         self.iter().all(|(name, value)| {
             crate::text::is_token(name)
                 && value.is_none_or(|value| {

@@ -5,6 +5,8 @@ use sip_message::{BadValue, HeaderName, Message, Method, Scheme};
 pub enum Refused {
     /// Something that we must read to forward it cannot be read (RFC 3261 section 16.3 item 1).
     Malformed(BadValue),
+    /// A method that we do not know, and CSeq names another (RFC 4475 section 3.1.2.18).
+    UnknownMethod,
     /// A Request-URI whose scheme we do not know, or cannot keep the promise of (item 2).
     UnknownScheme,
     /// No hops left (item 3).
@@ -18,6 +20,7 @@ impl Refused {
     pub fn status(&self) -> u16 {
         match self {
             Refused::Malformed(_) => 400,
+            Refused::UnknownMethod => 501,
             Refused::UnknownScheme => 416,
             Refused::TooManyHops => 483,
             Refused::BadExtension => 420,
@@ -28,7 +31,7 @@ impl Refused {
     pub fn reason(&self) -> Option<&'static str> {
         match self {
             Refused::Malformed(BadValue(text)) => Some(text),
-            Refused::UnknownScheme | Refused::TooManyHops | Refused::BadExtension => None,
+            Refused::UnknownMethod | Refused::UnknownScheme | Refused::TooManyHops | Refused::BadExtension => None,
         }
     }
 }
@@ -39,16 +42,26 @@ impl Refused {
 /// found sooner. `tls` says whether there is a transport with TLS here, without which a `sips` URI is one of a scheme that we do not know.
 pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
     let from = request.from().map_err(Refused::Malformed)?;
-    request.to().map_err(Refused::Malformed)?;
+    let to = request.to().map_err(Refused::Malformed)?;
     from.uri_parsed().map_err(Refused::Malformed)?;
+    to.uri_parsed().map_err(Refused::Malformed)?;
+    let via = request.top_via().map_err(Refused::Malformed)?;
+    if !via.params.well_formed() {
+        return Err(Refused::Malformed(BadValue("bad parameter in a Via")));
+    }
     let cseq = request.cseq().map_err(Refused::Malformed)?;
     if cseq.method_text != request.method_text() {
-        return Err(Refused::Malformed(BadValue("CSeq names another method than the request line")));
+        let mismatch = Refused::Malformed(BadValue("CSeq names another method than the request line"));
+        return Err(if request.method() == Method::Other { Refused::UnknownMethod } else { mismatch });
     }
     if request.call_id().is_empty() {
         return Err(Refused::Malformed(BadValue("Call-ID is empty")));
     }
     let uri = request.request_uri_parsed().map_err(Refused::Malformed)?;
+    if !uri.headers.is_empty() {
+        // They must not go on (RFC 3261 section 19.1.1 table 1, RFC 4475 section 3.1.2.11).
+        return Err(Refused::Malformed(BadValue("Request-URI has header fields in it")));
+    }
     match uri.scheme {
         Scheme::Sip | Scheme::Tel => {}
         // It promises TLS on every hop (RFC 3261 section 26.2.2).
