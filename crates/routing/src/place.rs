@@ -53,6 +53,11 @@ impl Place {
         self.is_number
     }
 
+    /// Whether the number that was dialled is in it.
+    pub fn has_user(&self) -> bool {
+        self.text.contains("{user}")
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -100,8 +100,11 @@ fn server_config(config: &Config, keys: server::Keys) -> server::Config {
             max_expires_s: config.registrar.max_expires_s,
             default_expires_s: config.registrar.default_expires_s,
         },
-        record_route: config.record_route,
-        ..server::Config::new(domains, keys)
+        record_route: config.proxy.record_route,
+        mode: config.proxy.mode,
+        recurse: config.proxy.recurse,
+        max_breadth: config.proxy.max_breadth,
+        ..server::Config::new(domains, keys).with_rules(config.rules.clone(), Now::read_clocks())
     }
 }
 
@@ -128,7 +131,7 @@ fn cannot_listen(error: &ListenError) -> Failure {
             "\nchoose addresses of this machine with listen.udp and listen.tcp; ports below 1024 need the right to open them"
                 .to_owned()
         }
-        ListenError::Start(_) => String::new(),
+        ListenError::NoCertificate { .. } | ListenError::Start(_) => String::new(),
     };
     Failure::usage(format!("{error}{advice}"))
 }
@@ -277,7 +280,10 @@ fn differences(running: &Config, config: &Config) -> Vec<&'static str> {
             ("listen", format!("{:?}", config.listen)),
             ("auth", format!("{:?}", config.auth)),
             ("registrar", format!("{:?}", config.registrar)),
-            ("proxy", format!("{:?}", config.record_route)),
+            ("proxy", format!("{:?}", config.proxy)),
+            ("tls", format!("{:?}", config.tls)),
+            ("dns", format!("{:?}", config.dns_servers)),
+            ("trunk and route", format!("{:?}", config.rules)),
         ]
     };
     parts(running).iter().zip(parts(config)).filter(|(one, other)| **one != *other).map(|(_, (name, _))| name).collect()

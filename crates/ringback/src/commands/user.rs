@@ -79,7 +79,9 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             Ok(Exit::Done)
         }
         Verb::Add(secret) => set_password(&secret, console, ("added", Missing::Create), UsersFile::add),
-        Verb::Passwd(secret) => set_password(&secret, console, ("changed", Missing::Refuse), UsersFile::replace_secrets),
+        Verb::Passwd(secret) => {
+            set_password(&secret, console, ("changed", Missing::Refuse), UsersFile::replace_secrets)
+        }
     }
 }
 

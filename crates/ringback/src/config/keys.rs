@@ -18,12 +18,101 @@ pub(crate) enum Shape {
     Number,
     Texts,
     Numbers,
+    /// A text, or a list of several.
+    Words,
     Choice(&'static [&'static str]),
-    Tables,
+    /// Names that are not ours, each with words.
+    Map,
+    Table(&'static [Field]),
+    Tables(&'static [Field]),
+}
+
+/// A key of a table.
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) about: &'static str,
+    pub(crate) needed: bool,
+}
+
+const fn field(name: &'static str, shape: Shape, about: &'static str) -> Field {
+    Field { name, shape, about, needed: false }
+}
+
+const fn needed(name: &'static str, shape: Shape, about: &'static str) -> Field {
+    Field { name, shape, about, needed: true }
 }
 
 /// The keys of a `[[user]]`.
-pub(crate) const USER_KEYS: [&str; 5] = ["name", "password", "ha1_md5", "ha1_sha256", "domain"];
+pub(crate) const USER: &[Field] = &[
+    needed("name", Shape::Text, "the user part of the address, and the name to log in with"),
+    field("password", Shape::Text, "or ha1_md5 and ha1_sha256"),
+    field("ha1_md5", Shape::Text, "the digest of name:realm:password"),
+    field("ha1_sha256", Shape::Text, "the same with SHA-256"),
+    field("domain", Shape::Text, "one of ours; all have the same accounts"),
+    field("forward", Shape::Table(FORWARD), "where calls go instead: a user, a number or a SIP URI"),
+];
+
+/// The keys of `forward = {}`.
+pub(crate) const FORWARD: &[Field] = &[
+    field("always", Shape::Text, "every call"),
+    field("busy", Shape::Text, "when the user is busy"),
+    field("no_answer", Shape::Text, "when nobody answers"),
+    field("no_answer_after_s", Shape::Number, "how long it rings before that; 20 if not said"),
+    field("not_registered", Shape::Text, "when no phone of the user's is there"),
+];
+
+/// The keys of a `[[trunk]]`.
+pub(crate) const TRUNK: &[Field] = &[
+    needed("name", Shape::Text, "what rules call it"),
+    field("to", Shape::Words, "where it is: SIP URIs without a user, the best first"),
+    field("from", Shape::Words, "addresses and networks that it sends from"),
+    field("names", Shape::Words, "names of which its client certificate proves one (tls.client_ca)"),
+    field("trust_identity", Shape::Switch, "whether it is told, and believed, who calls (RFC 3325); false if not said"),
+];
+
+/// The keys of a `[[route]]`.
+pub(crate) const ROUTE: &[Field] = &[
+    needed("do", Shape::Choice(DO), "what is done"),
+    field("name", Shape::Text, "what it is called"),
+    field("when", Shape::Table(WHEN), "conditions, all of which must hold; without any it takes everything"),
+    field("to", Shape::Words, "users, numbers, URIs (with {user}, {host}, {from}), or the names of trunks"),
+    field("strip", Shape::Number, "how many characters are taken off the front of the number"),
+    field("prefix", Shape::Text, "what is then put in front of it"),
+    field("ring_s", Shape::Number, "serial: how long each rings; 20 if not said"),
+    field(
+        "status",
+        Shape::Number,
+        "redirect: 300, 301, 302, 305 or 380, 302 if not said; reject: 400 to 699, 403 if not said",
+    ),
+    field("reason", Shape::Text, "reject: the words beside the status"),
+    field("limit", Shape::Table(LIMIT), "how often it may fire; what is beyond is answered with 503"),
+    field("open", Shape::Switch, "whether strangers may use it though it leads out of the exchange; false if not said"),
+];
+
+/// What a rule can do.
+pub(crate) const DO: &[&str] = &["dial", "fork", "serial", "redirect", "reject", "trunk", "user", "stateless"];
+
+/// The keys of `when = {}`.
+pub(crate) const WHEN: &[Field] = &[
+    field("method", Shape::Words, "INVITE, MESSAGE, .."),
+    field("to", Shape::Words, "the number called, or user@host; * is anything, ? any character, \\* a star"),
+    field("from", Shape::Words, "the number that says it calls, or user@host: a claim"),
+    field("caller", Shape::Words, "which user has logged in; \"*\": any"),
+    field("trunk", Shape::Words, "through which trunk it came; \"*\": any"),
+    field("source", Shape::Words, "the address or network that it was sent from"),
+    field("transport", Shape::Words, "udp, tcp, tls, ws, wss"),
+    field("header", Shape::Map, "header fields, and what they look like"),
+    field("days", Shape::Words, "\"mon-fri\", \"sun\", .. (proxy.timezone)"),
+    field("time", Shape::Words, "\"08:00-18:00\"; \"22:00-06:00\" goes over midnight"),
+    field("registered", Shape::Switch, "whether the user called has a phone that is there"),
+];
+
+/// The keys of `limit = {}`.
+pub(crate) const LIMIT: &[Field] = &[
+    needed("per_minute", Shape::Number, "how often in a minute"),
+    field("burst", Shape::Number, "how often at once; what ten seconds bring if not said"),
+];
 
 const fn key(name: &'static str, default: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, default, about, shape, not_yet: None }
@@ -33,8 +122,7 @@ const fn later(name: &'static str, default: &'static str, shape: Shape, not_yet:
     Key { name, default, about: not_yet, shape, not_yet: Some(not_yet) }
 }
 
-const TLS: &str = "TLS is not there yet: leave this key out, and use listen.udp and listen.tcp";
-const WEB: &str = "WebSocket and the web page are not there yet: leave this key out, and use listen.udp and listen.tcp";
+const WEB: &str = "the web page is not there yet: leave this key out";
 const TURN: &str = "the TURN server is not there yet: leave the [turn] section out";
 
 /// Every key, in the order in which they are shown. Lists of tables come last, as TOML wants it.
@@ -43,12 +131,23 @@ pub(crate) const KEYS: &[Key] = &[
     key("domains", "[]", Shape::Texts, "what we are responsible for; empty: this machine's own names and addresses"),
     key("listen.udp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over UDP; port 0 picks one, [] is off"),
     key("listen.tcp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over TCP; port 0 picks one, [] is off"),
-    later("listen.tls", "[]", Shape::Texts, TLS),
-    later("listen.ws", "[]", Shape::Texts, WEB),
-    later("listen.wss", "[]", Shape::Texts, WEB),
+    key("listen.tls", r#"["0.0.0.0:5061", "[::]:5061"]"#, Shape::Texts, "SIP over TLS; port 0 picks one, [] is off"),
+    key("listen.ws", "[]", Shape::Texts, "SIP over WebSocket, for a web server in front of us; [] is off"),
+    key("listen.wss", r#"["0.0.0.0:8089", "[::]:8089"]"#, Shape::Texts, "SIP over secure WebSocket; [] is off"),
     later("listen.http", "[]", Shape::Texts, WEB),
-    later("tls.certificate", r#""""#, Shape::Text, TLS),
-    later("tls.key", r#""""#, Shape::Text, TLS),
+    key(
+        "tls.certificate",
+        r#""""#,
+        Shape::Text,
+        "our certificate, a PEM file with its chain; empty: one of our own local CA",
+    ),
+    key("tls.key", r#""""#, Shape::Text, "the certificate's private key, a PEM file"),
+    key(
+        "tls.client_ca",
+        r#""""#,
+        Shape::Text,
+        "a PEM file of CAs whose client certificates prove who a trunk is; empty: none",
+    ),
     key(
         "auth.required",
         "true",
@@ -65,14 +164,27 @@ pub(crate) const KEYS: &[Key] = &[
     key("registrar.min_expires_s", "60", Shape::Number, "shorter registrations get 423"),
     key("registrar.max_expires_s", "7200", Shape::Number, "longer ones are shortened to this"),
     key("registrar.default_expires_s", "3600", Shape::Number, "for a REGISTER that names no time"),
-    Key {
-        name: "proxy.mode",
-        default: r#""stateful""#,
-        about: "how requests are forwarded",
-        shape: Shape::Choice(&["stateful", "stateless", "redirect", "call-stateful"]),
-        not_yet: Some("only \"stateful\" is there yet"),
-    },
+    key(
+        "proxy.mode",
+        r#""stateful""#,
+        Shape::Choice(&["stateful", "stateless", "redirect", "call-stateful"]),
+        "how requests are forwarded; \"redirect\": not at all, callers are told where to; \"call-stateful\": calls are listed and can be ended",
+    ),
     key("proxy.record_route", "true", Shape::Switch, "whether we stay in the path of the calls that we set up"),
+    key(
+        "proxy.recurse",
+        "false",
+        Shape::Switch,
+        "whether we follow a 3xx ourselves instead of passing it to the caller",
+    ),
+    key("proxy.max_breadth", "60", Shape::Number, "branches that one request may have at a time (RFC 5393)"),
+    key(
+        "proxy.timezone",
+        r#""""#,
+        Shape::Text,
+        "whose hours rules go by, such as \"Europe/Berlin\"; empty: this machine's",
+    ),
+    key("dns.servers", "[]", Shape::Texts, "resolvers to ask, addresses with or without a port; empty: the system's"),
     Key {
         name: "media.relay",
         default: r#""auto""#,
@@ -92,8 +204,9 @@ pub(crate) const KEYS: &[Key] = &[
         Shape::Text,
         "databases are not there yet (accounts are in DATA/users.toml, bindings in memory): leave this key out",
     ),
-    key("user", "[]", Shape::Tables, "accounts: name, and password or ha1_md5 and ha1_sha256"),
-    later("route", "[]", Shape::Tables, "dial rules are not there yet: leave [[route]] out"),
+    key("user", "[]", Shape::Tables(USER), "accounts: name, and password or ha1_md5 and ha1_sha256"),
+    key("trunk", "[]", Shape::Tables(TRUNK), "carriers and other exchanges that calls go to and come from"),
+    key("route", "[]", Shape::Tables(ROUTE), "dial rules, in order: the first whose `when` fits says what is done"),
 ];
 
 /// The key of this name.

@@ -3,9 +3,15 @@
 mod file;
 pub(crate) mod keys;
 mod problem;
+mod route;
+mod table;
+mod trunk;
 mod user;
 mod value;
+mod zone;
 
+#[cfg(test)]
+mod route_tests;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +20,19 @@ pub(crate) use problem::Problem;
 pub(crate) use value::{Kind, Origin, Value};
 
 use crate::exchange::{is_host, machine_names};
+use routing::{Rules, Trunk, Trunks};
+use server::Mode;
 use sip_auth::Algorithm;
-use std::net::SocketAddr;
+use sip_message::Transport;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use store::Account;
 
 /// Seconds that a registration may last at most, whatever is configured (30 days).
 pub(crate) const EXPIRES_S_MAX: u32 = 2_592_000;
+
+/// Branches that one request may have at a time at most, whatever is configured.
+pub(crate) const MAX_BREADTH_MAX: u16 = 1_000;
 
 /// How the exchange is to run. A value that exists is valid.
 #[derive(Debug)]
@@ -31,16 +43,46 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) auth: Auth,
     pub(crate) registrar: Registrar,
-    pub(crate) record_route: bool,
+    pub(crate) proxy: Proxy,
+    pub(crate) tls: Tls,
+    /// Resolvers to ask; empty: the system's.
+    pub(crate) dns_servers: Vec<SocketAddr>,
     pub(crate) users: Vec<Account>,
+    /// The dial rules, with the trunks and the time zone that they speak of.
+    pub(crate) rules: Rules,
 }
 
 #[derive(Debug)]
 pub(crate) struct Listen {
     pub(crate) udp: Vec<SocketAddr>,
     pub(crate) tcp: Vec<SocketAddr>,
-    /// Whether somebody chose these addresses: one that this machine does not have is then an error.
+    pub(crate) tls: Vec<SocketAddr>,
+    pub(crate) ws: Vec<SocketAddr>,
+    pub(crate) wss: Vec<SocketAddr>,
+    /// Whether somebody chose the addresses of UDP and TCP: one that this machine does not have is then an error.
     pub(crate) chosen: bool,
+    /// The transports with TLS whose addresses nobody chose: what cannot be had of theirs is left out.
+    pub(crate) optional: Vec<Transport>,
+}
+
+/// How requests are forwarded.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    /// What becomes of requests that no rule decides about.
+    pub(crate) mode: Mode,
+    pub(crate) record_route: bool,
+    /// Whether we follow a 3xx ourselves.
+    pub(crate) recurse: bool,
+    pub(crate) max_breadth: u16,
+}
+
+/// What TLS needs.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    /// The files with our certificate's chain and its key; `None`: our own local CA makes them.
+    pub(crate) files: Option<(PathBuf, PathBuf)>,
+    /// The CAs whose client certificates we believe.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -99,13 +141,7 @@ impl Reader<'_> {
     }
 
     fn config(&mut self, chance: &mut engine::Rng) -> Config {
-        let listens = ["listen.udp", "listen.tcp"];
-        let [udp, tcp] = listens.map(|key| self.take(key, Value::addresses));
-        if udp.is_empty() && tcp.is_empty() {
-            let [_, tcp] = listens.map(|key| self.file.get(key));
-            self.problem(tcp, "there is no address to listen on", "give listen.udp or listen.tcp an address");
-        }
-        let chosen = listens.iter().any(|key| self.file.get(key).origin != Origin::Default);
+        let listen = self.listen();
         let auth = Auth {
             required: self.take("auth.required", Value::switch),
             realm: self.take("auth.realm", realm),
@@ -114,17 +150,81 @@ impl Reader<'_> {
         let domains = self.take("domains", domains);
         let ours = if domains.is_empty() { machine_names() } else { domains.clone() };
         let users = self.users(&auth, &ours, chance);
+        let rules = self.rules(&ours);
         // Known and checked; used by nothing as long as there is no relay.
         self.take("media.ports", ports);
         Config {
             data: self.take("data", data),
             domains,
-            listen: Listen { udp, tcp, chosen },
+            listen,
             auth,
             registrar: self.registrar(),
-            record_route: self.take("proxy.record_route", Value::switch),
+            proxy: Proxy {
+                mode: self.take("proxy.mode", mode).unwrap_or(Mode::Stateful),
+                record_route: self.take("proxy.record_route", Value::switch),
+                recurse: self.take("proxy.recurse", Value::switch),
+                max_breadth: self.take("proxy.max_breadth", max_breadth),
+            },
+            tls: self.tls(),
+            dns_servers: self.take("dns.servers", servers),
             users,
+            rules,
         }
+    }
+
+    fn listen(&mut self) -> Listen {
+        let keys = ["listen.udp", "listen.tcp", "listen.tls", "listen.ws", "listen.wss"];
+        let [udp, tcp, tls, ws, wss] = keys.map(|key| self.take(key, Value::addresses));
+        if [&udp, &tcp, &tls, &ws, &wss].iter().all(|addresses| addresses.is_empty()) {
+            // At the last one that somebody turned off.
+            let values = keys.map(|key| self.file.get(key));
+            let last =
+                values.into_iter().filter(|value| value.origin != Origin::Default).max_by_key(|value| value.span.start);
+            self.problem(
+                last.unwrap_or(values[0]),
+                "there is no address to listen on",
+                "give listen.udp or listen.tcp an address",
+            );
+        }
+        let is_default = |key: &str| self.file.get(key).origin == Origin::Default;
+        let secure = [("listen.tls", Transport::Tls), ("listen.wss", Transport::Wss)];
+        let optional = secure.into_iter().filter(|(key, _)| is_default(key)).map(|(_, transport)| transport).collect();
+        let chosen = !is_default("listen.udp") || !is_default("listen.tcp");
+        Listen { udp, tcp, tls, ws, wss, chosen, optional }
+    }
+
+    fn tls(&mut self) -> Tls {
+        let path =
+            |value: &Value, key: &str| Ok(Some(value.text(key)?).filter(|text| !text.is_empty()).map(PathBuf::from));
+        let keys = ["tls.certificate", "tls.key", "tls.client_ca"];
+        let [certificate, key, client_ca] = keys.map(|key| self.take(key, path));
+        match (&certificate, &key) {
+            (Some(_), None) => {
+                self.problem(self.file.get("tls.certificate"), "a certificate needs its key", "add tls.key")
+            }
+            (None, Some(_)) => {
+                self.problem(self.file.get("tls.key"), "a key needs its certificate", "add tls.certificate")
+            }
+            _ => {}
+        }
+        Tls { files: certificate.zip(key), client_ca }
+    }
+
+    fn rules(&mut self, domains: &[String]) -> Rules {
+        let mut trunks: Vec<Trunk> = Vec::new();
+        for value in self.take("trunk", Value::list) {
+            match trunk::read(&value, self.problems) {
+                Some(trunk) if trunks.iter().any(|other| other.name == trunk.name) => {
+                    self.problems.push(value.problem(format!("trunk {} is there twice", trunk.name), "remove one"));
+                }
+                Some(trunk) => trunks.push(trunk),
+                None => {}
+            }
+        }
+        let values = self.take("route", Value::list);
+        let rules = values.iter().filter_map(|value| route::read(value, &trunks, self.problems)).collect();
+        let home = domains.first().map_or("localhost", String::as_str);
+        Rules::new(rules, Trunks::new(trunks), self.take("proxy.timezone", zone::read), home)
     }
 
     fn problem(&mut self, value: &Value, what: impl Into<String>, help: &str) {
@@ -226,4 +326,31 @@ fn ports(value: &Value, key: &str) -> Result<(), Problem> {
         return Err(value.problem(format!("`{key}` begins with {first} and ends with {last}"), help));
     }
     Ok(())
+}
+
+fn max_breadth(value: &Value, key: &str) -> Result<u16, Problem> {
+    let number = value.number(key, 1..u32::from(MAX_BREADTH_MAX) + 1)?;
+    Ok(u16::try_from(number).unwrap_or(MAX_BREADTH_MAX))
+}
+
+fn mode(value: &Value, key: &str) -> Result<Option<Mode>, Problem> {
+    let all = [
+        ("stateful", Mode::Stateful),
+        ("stateless", Mode::Stateless),
+        ("redirect", Mode::Redirect),
+        ("call-stateful", Mode::CallStateful),
+    ];
+    let (words, modes): (Vec<&str>, Vec<Mode>) = all.into_iter().unzip();
+    Ok(modes.get(value.choice(key, &words)?).copied())
+}
+
+fn servers(value: &Value, key: &str) -> Result<Vec<SocketAddr>, Problem> {
+    const DNS: u16 = 53;
+    let server = |item: &Value| {
+        let text = item.text(key)?;
+        let with_port = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS)).or_else(|_| text.parse());
+        let help = "an IP address, with or without a port";
+        with_port.map_err(|_| item.problem(format!("`{key}` has {text:?}, which is no address"), help))
+    };
+    value.list(key)?.iter().map(server).collect()
 }

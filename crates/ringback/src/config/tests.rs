@@ -1,15 +1,17 @@
 use super::{Config, ConfigFile, Problem};
 use engine::Rng;
+use server::Mode;
+use sip_message::Transport;
 use std::path::Path;
 
-fn read(text: &str) -> Result<Config, Vec<Problem>> {
+pub(super) fn read(text: &str) -> Result<Config, Vec<Problem>> {
     let mut file = ConfigFile::new();
     file.add_text("ringback.toml", text);
     Config::read(file, &mut Rng::from_u64(1)).map(|(config, _)| config)
 }
 
 /// What is said about a configuration with one thing wrong.
-fn wrong(text: &str) -> String {
+pub(super) fn wrong(text: &str) -> String {
     let problems = read(text).expect_err("it is wrong");
     assert_eq!(problems.len(), 1, "{problems:?}");
     problems[0].to_string()
@@ -20,12 +22,17 @@ fn nothing_typed_is_good() {
     let config = read("").unwrap();
     assert_eq!(config.data, Path::new("ringback-data"));
     assert_eq!(config.listen.udp, ["0.0.0.0:5060".parse().unwrap(), "[::]:5060".parse().unwrap()]);
-    assert!(config.auth.required && config.record_route && config.domains.is_empty() && config.users.is_empty());
+    assert!(config.auth.required && config.proxy.record_route && config.domains.is_empty() && config.users.is_empty());
     assert!(
         read("[[user]]\nname = \"a\"\npassword = \"x\"\ndomain = \"localhost\"").is_ok(),
         "one of the machine's names"
     );
     assert!(!config.listen.chosen);
+    assert_eq!(config.listen.optional, [Transport::Tls, Transport::Wss]);
+    assert_eq!((config.listen.tls[0].port(), config.listen.wss[1].port(), config.listen.ws.len()), (5061, 8089, 0));
+    assert!(config.rules.as_slice().is_empty() && config.rules.trunks().as_slice().is_empty());
+    assert!(config.tls.files.is_none() && config.tls.client_ca.is_none() && config.dns_servers.is_empty());
+    assert_eq!((config.proxy.mode, config.proxy.recurse, config.proxy.max_breadth), (Mode::Stateful, false, 60));
     assert_eq!((config.registrar.min_expires_s, config.registrar.max_expires_s), (60, 7200));
     assert_eq!((config.auth.realm.as_str(), config.registrar.default_expires_s), ("ringback", 3600));
 }
@@ -39,6 +46,8 @@ fn everything_typed_arrives() {
         [listen]
         udp = ["127.0.0.1:0"]
         tcp = []
+        tls = ["127.0.0.1:0"]
+        ws = ["127.0.0.1:8088"]
         [auth]
         required = false
         realm = "r"
@@ -48,8 +57,17 @@ fn everything_typed_arrives() {
         max_expires_s = 10
         default_expires_s = 5
         [proxy]
-        mode = "stateful"
+        mode = "call-stateful"
         record_route = false
+        recurse = true
+        max_breadth = 30
+        timezone = "Europe/Berlin"
+        [tls]
+        certificate = "c.pem"
+        key = "k.pem"
+        client_ca = "ca.pem"
+        [dns]
+        servers = ["192.0.2.53", "[2001:db8::1]:5353"]
         [media]
         ports = [20000, 20100]
         [stun]
@@ -67,8 +85,14 @@ fn everything_typed_arrives() {
     .unwrap();
     assert_eq!(config.domains, ["example.org", "10.0.0.1", "[2001:db8::1]"]);
     assert_eq!((config.listen.udp.len(), config.listen.tcp.len(), config.listen.chosen), (1, 0, true));
-    assert!(!config.auth.required && !config.record_route);
+    assert!(!config.auth.required && !config.proxy.record_route);
     assert_eq!(config.auth.algorithms, [sip_auth::Algorithm::Sha256, sip_auth::Algorithm::Md5]);
+    assert_eq!((config.listen.tls.len(), config.listen.ws.len(), config.listen.optional.len()), (1, 1, 1));
+    assert_eq!((config.proxy.mode, config.proxy.recurse, config.proxy.max_breadth), (Mode::CallStateful, true, 30));
+    assert_eq!(config.rules.zone().name(), "Europe/Berlin");
+    assert_eq!(config.tls.files, Some(("c.pem".into(), "k.pem".into())));
+    assert_eq!(config.tls.client_ca, Some("ca.pem".into()));
+    assert_eq!(config.dns_servers, ["192.0.2.53:53".parse().unwrap(), "[2001:db8::1]:5353".parse().unwrap()]);
     assert_eq!(config.registrar.default_expires_s, 5);
     assert_eq!(config.users[0].secrets, sip_auth::Secrets::new("alice", "r", "secret"));
     assert_eq!((config.users[1].secrets.md5[1], config.users[1].secrets.sha256[31]), (0x23, 0xef));
@@ -97,7 +121,7 @@ fn wrong_values_show_their_line() {
         ("[listen]\nudp = \"127.0.0.1:1\"", "2 | udp", "a list in [ ] is needed here, this is a text"),
         ("[listen]\nudp = [5060]", "2 | udp", "this is a number"),
         ("[listen]\nudp = [\"[::1]:1\", \"[::1]:1\"]", "2 | udp", "has [::1]:1 twice"),
-        ("[listen]\nudp = []\ntcp = []", "3 | tcp", "no address to listen on"),
+        ("[listen]\nudp = []\ntls = []\nwss = []\ntcp = []", "5 | tcp", "no address to listen on"),
         ("listen = 5", "1 | listen = 5", "write [listen]"),
         ("[auth]\nrequired = \"yes\"", "2 | required", "true or false is needed here, this is a text"),
         ("[auth]\nrealm = \"a\\\"b\"", "2 | realm", "cannot be a realm"),
@@ -117,11 +141,15 @@ fn wrong_values_show_their_line() {
         ("[media]\nports = [20000, 10000]", "2 | ports", "begins with 20000 and ends with 10000"),
         ("[media]\nports = [1, 2, 3]", "2 | ports", "needs two ports"),
         ("[media]\nports = [1, 65536]", "2 | ports", "from 1 to 65535"),
-        ("[proxy]\nmode = \"redirect\"", "2 | mode", "only \"stateful\" is there yet"),
-        ("[listen]\ntls = [\"0.0.0.0:5061\"]", "2 | tls", "TLS is not there yet"),
+        ("[proxy]\nmode = \"transparent\"", "2 | mode", "stateful, stateless, redirect, call-stateful"),
+        ("[proxy]\nmax_breadth = 0", "2 | max_breadth", "from 1 to 1000"),
+        ("[proxy]\ntimezone = \"Berlin\"", "2 | timezone", "such as \"Europe/Berlin\""),
+        ("[dns]\nservers = [\"ns.example.org\"]", "2 | servers", "an IP address, with or without a port"),
+        ("[tls]\ncertificate = \"a.pem\"", "2 | certificate", "add tls.key"),
+        ("[tls]\nkey = \"a.pem\"", "2 | key", "add tls.certificate"),
+        ("[listen]\nhttp = [\"0.0.0.0:80\"]", "2 | http", "the web page is not there yet"),
         ("[turn]\nenabled = true", "2 | enabled", "the TURN server is not there yet"),
         ("[store]\nurl = \"postgres://\"", "2 | url", "databases are not there yet"),
-        ("[[route]]\ndo = \"dial\"", "1 | [[route]]", "dial rules are not there yet"),
         ("[[user]]\nname = \"a b\"\npassword = \"x\"", "2 | name", "cannot be a user's name"),
         ("[[user]]\nname = \"a\"", "2 | name", "has no password"),
         ("[[user]]\npassword = \"a\"", "1 | [[user]]", "has no name"),
@@ -172,7 +200,7 @@ fn a_flag_wins_over_the_environment_over_the_file() {
     assert_eq!((config.data.as_path(), &config.domains[..]), (Path::new("flag"), &["flag".to_owned()][..]));
     assert_eq!((config.listen.udp.len(), config.registrar.min_expires_s), (2, 30));
     assert_eq!((config.auth.realm.as_str(), config.auth.algorithms.len()), ("2024-01-01", 1));
-    assert!(!config.record_route && config.users.len() == 1);
+    assert!(!config.proxy.record_route && config.users.len() == 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
-use super::keys::USER_KEYS;
+use super::keys::{FORWARD, USER};
 use super::problem::Problem;
+use super::table::Table;
 use super::value::Value;
+use routing::{Forwards, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX, Place};
 use sip_auth::{Algorithm, Secrets};
 use store::{Account, valid_name};
 
@@ -13,22 +15,9 @@ pub(super) fn read(
     chance: &mut engine::Rng,
 ) -> Result<Account, Vec<Problem>> {
     let mut problems = Vec::new();
-    let entries = value.table("user").map_err(|problem| vec![problem])?;
-    let mut texts: [Option<(String, &Value)>; USER_KEYS.len()] = Default::default();
-    for (name, span, entry) in entries {
-        let Some(index) = USER_KEYS.iter().position(|key| key == name) else {
-            let nearest = USER_KEYS.iter().min_by_key(|key| strsim::damerau_levenshtein(name, key));
-            let help = format!("did you mean `{}`?", nearest.unwrap_or(&"name"));
-            let what = format!("unknown key `{name}` of a user");
-            problems.push(Problem { source: entry.source.clone(), span: span.clone(), what, help });
-            continue;
-        };
-        match entry.text(&format!("user.{name}")) {
-            Ok(text) => texts[index] = Some((text, entry)),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let [name, password, md5, sha256, domain] = texts;
+    let Some(table) = Table::open(value, "a user", USER, &mut problems) else { return Err(problems) };
+    let mut text = |key| table.take(key, &mut problems, Value::text).zip(table.get(key));
+    let [password, md5, sha256, domain] = ["password", "ha1_md5", "ha1_sha256", "domain"].map(&mut text);
     if let Some((domain, at)) = domain
         && !domains.iter().any(|ours| ours.eq_ignore_ascii_case(&domain))
     {
@@ -37,16 +26,14 @@ pub(super) fn read(
             "leave this out, or add it to domains: they all have the same accounts",
         ));
     }
-    let Some((name, name_at)) = name else {
-        problems.push(value.problem("a user has no name", "add name = \"..\""));
-        return Err(problems);
-    };
+    let Some((name, name_at)) = table.needed("name", &mut problems) else { return Err(problems) };
     if !valid_name(&name) {
         problems.push(name_at.problem(
             format!("{name:?} cannot be a user's name"),
             format!("1 to {} letters, digits, and . _ + ~ ! * -", store::NAME_BYTES_MAX),
         ));
     }
+    let forwards = table.get("forward").map_or_else(Forwards::default, |value| forwards(value, &name, &mut problems));
     let secrets = match (&password, &md5, &sha256) {
         (Some((password, at)), None, None) => {
             if password.is_empty() {
@@ -89,5 +76,28 @@ pub(super) fn read(
             secrets
         }
     };
-    if problems.is_empty() { Ok(Account::new(&name, realm, secrets)) } else { Err(problems) }
+    if problems.is_empty() { Ok(Account { forwards, ..Account::new(&name, realm, secrets) }) } else { Err(problems) }
+}
+
+/// Reads the `forward = {}` of a user.
+fn forwards(value: &Value, user: &str, problems: &mut Vec<Problem>) -> Forwards {
+    let Some(table) = Table::open(value, "forward", FORWARD, problems) else { return Forwards::default() };
+    let place = |value: &Value, key: &str| {
+        let text = value.text(key)?;
+        if text == user {
+            return Err(value.problem(format!("calls to {user} would go to {user}"), "somebody else is needed here"));
+        }
+        Place::parse(&text)
+            .map_err(|wanted| value.problem(format!("`{key}` cannot be {text:?}"), format!("{wanted} is needed")))
+    };
+    let mut take = |key| table.take(key, problems, place);
+    let [always, busy, no_answer, not_registered] = ["always", "busy", "no_answer", "not_registered"].map(&mut take);
+    let seconds = |value: &Value, key: &str| {
+        if table.get("no_answer").is_none() {
+            return Err(value.problem(format!("`{key}` means nothing here"), "add no_answer = \"..\", or remove this"));
+        }
+        value.number(key, 1..NO_ANSWER_AFTER_S_MAX + 1)
+    };
+    let no_answer_after_s = table.take("no_answer_after_s", problems, seconds).unwrap_or(NO_ANSWER_AFTER_S);
+    Forwards { always, busy, no_answer, no_answer_after_s, not_registered }
 }

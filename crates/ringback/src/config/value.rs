@@ -146,6 +146,23 @@ impl Value {
         }
     }
 
+    /// A list of texts, or a single one.
+    pub(crate) fn words(&self, key: &str) -> Result<Vec<Value>, Problem> {
+        match &self.kind {
+            Kind::List(items) => Ok(items.clone()),
+            Kind::Text(_) => Ok(vec![self.clone()]),
+            _ => Err(self.wrong_kind(key, "a text in quotes, or a list of them in [ ],")),
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn choice(&self, key: &str, words: &[&str]) -> Result<usize, Problem> {
+        let text = self.text(key)?;
+        words.iter().position(|word| *word == text).ok_or_else(|| {
+            self.problem(format!("`{key}` cannot be {text:?}"), format!("there are {}", words.join(", ")))
+        })
+    }
+
     /// A list of addresses to listen on.
     pub(crate) fn addresses(&self, key: &str) -> Result<Vec<SocketAddr>, Problem> {
         let address = |item: &Value| {

@@ -80,5 +80,11 @@ pub(crate) fn listen_config(listen: &crate::config::Listen) -> ListenConfig {
     let usable = |addresses: &[std::net::SocketAddr]| {
         addresses.iter().copied().filter(|address| address.is_ipv4() || !without_v6).collect()
     };
-    ListenConfig { udp: usable(&listen.udp), tcp: usable(&listen.tcp) }
+    ListenConfig {
+        udp: usable(&listen.udp),
+        tcp: usable(&listen.tcp),
+        ws: usable(&listen.ws),
+        optional: listen.optional.clone(),
+        ..ListenConfig::default()
+    }
 }

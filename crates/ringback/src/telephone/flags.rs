@@ -164,7 +164,7 @@ impl AccountFlags {
             None => ListenConfig::any(port),
             Some(bind) => {
                 let address = vec![SocketAddr::new(bind.ip, bind.port.unwrap_or(port))];
-                ListenConfig { udp: address.clone(), tcp: address }
+                ListenConfig { udp: address.clone(), tcp: address, ..ListenConfig::default() }
             }
         }
     }

@@ -71,11 +71,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
 }
 
 fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange, Failure> {
-    let account = |(name, password): (&str, &String)| Account {
-        name: name.to_owned(),
-        realm: REALM.to_owned(),
-        secrets: Secrets::new(name, REALM, password),
-    };
+    let account = |(name, password): (&str, &String)| Account::new(name, REALM, Secrets::new(name, REALM, password));
     let accounts = SPEECH.iter().map(|(name, _)| *name).zip(passwords).map(account).collect();
     let mut rng = net::system_rng();
     let mut secret = [0; 32];
@@ -109,7 +105,7 @@ fn start_phone(user: &str, password: &str, exchange: SocketAddr, answering: Answ
 }
 
 fn loopback() -> ListenConfig {
-    ListenConfig { udp: vec![(Ipv4Addr::LOCALHOST, 0).into()], tcp: Vec::new() }
+    ListenConfig { udp: vec![(Ipv4Addr::LOCALHOST, 0).into()], ..ListenConfig::default() }
 }
 
 fn looped(samples: &[i16]) -> Source {
