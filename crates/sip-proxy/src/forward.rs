@@ -53,7 +53,7 @@ pub(crate) fn forwarded_request(
             edit = change.apply(edit);
         }
     }
-    let asked = target.and_then(|target| target.uri.as_deref()).or(preprocessed.restored_uri.as_deref());
+    let asked = target.and_then(|target| target.uri.as_deref()).or_else(|| preprocessed.changed_uri());
     let asked = asked.map(as_request_uri);
     let pushed = target.and_then(|target| target.routes.as_deref());
     if config.record_route && makes_dialog(request) {

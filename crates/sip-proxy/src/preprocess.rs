@@ -1,6 +1,6 @@
 use crate::{Dialog, Edits, FlowToken, RouteToken};
 use engine::Mac;
-use sip_message::{HeaderName, NameAddr, Uri};
+use sip_message::{HeaderName, NameAddr, Scheme, Transport, Uri};
 use sip_transaction::{Flow, Packet};
 
 /// What the Route fields of a request say (RFC 3261 section 16.4), with our own values taken off.
@@ -10,6 +10,8 @@ pub struct Preprocessed {
     pub own_routes: usize,
     /// The Request-URI that a strict router has moved to the end of Route; it comes back to its place.
     pub restored_uri: Option<String>,
+    /// The Request-URI without a `maddr` that is ours (RFC 3261 section 16.4).
+    pub stripped_uri: Option<String>,
     /// The flow that our Record-Route promised to this dialog, when a token of ours came back.
     pub onward: Option<Flow>,
     /// The flow that a [`FlowToken`] of ours names: the request goes over it to the phone at its other end (RFC 5626 section 5.3). It is
@@ -24,6 +26,11 @@ pub struct Preprocessed {
 }
 
 impl Preprocessed {
+    /// The Request-URI to go on with, when it is not that of the request.
+    pub(crate) fn changed_uri(&self) -> Option<&str> {
+        self.restored_uri.as_deref().or(self.stripped_uri.as_deref())
+    }
+
     /// Whether the Route fields lead away from here, whatever the Request-URI is.
     pub fn leads_on(&self) -> bool {
         self.onward.is_some() || self.edge_flow.is_some() || self.next_route.is_some()
@@ -41,12 +48,16 @@ pub fn preprocess(packet: &Packet, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool
     let mut found = Preprocessed {
         own_routes: 0,
         restored_uri: None,
+        stripped_uri: None,
         onward: None,
         edge_flow: None,
         next_route: None,
         proved: false,
         edits: Edits::new(),
     };
+    if request.request_uri().contains(';') {
+        found.stripped_uri = without_own_maddr(packet, &is_ours);
+    }
     let routes = request.values(HeaderName::Route).count();
     if routes == 0 {
         return found;
@@ -81,7 +92,8 @@ pub fn preprocess(packet: &Packet, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool
             (None, Some(uri), _) if is_ours(&uri) => {
                 // What came over the very flow is on its way out (RFC 5626 section 5.3.1).
                 let edge = uri.user.and_then(|user| FlowToken::read(mac, user)).map(|token| token.0);
-                found.edge_flow = edge.filter(|flow| *flow != packet.flow).or(found.edge_flow);
+                let source = |flow: &Flow| (flow.transport, flow.remote);
+                found.edge_flow = edge.filter(|flow| source(flow) != source(&packet.flow)).or(found.edge_flow);
             }
             (None, _, address) => {
                 found.next_route = Some(address.map_or(value, |address| address.uri).to_owned());
@@ -93,11 +105,42 @@ pub fn preprocess(packet: &Packet, mac: &Mac, is_ours: impl Fn(&Uri<'_>) -> bool
     found
 }
 
+/// The Request-URI without `maddr`, port and transport, when all three mean this proxy as it was reached.
+fn without_own_maddr(packet: &Packet, is_ours: impl Fn(&Uri<'_>) -> bool) -> Option<String> {
+    let text = packet.message.request_uri();
+    let uri = Uri::parse(text).ok()?;
+    let maddr = uri.param("maddr").filter(|maddr| !maddr.is_empty())?;
+    let secure = uri.scheme == Scheme::Sips;
+    let default = if secure { Transport::Tls } else { Transport::Udp };
+    let transport = uri.transport().unwrap_or(default);
+    let port = uri.port.unwrap_or(transport.default_port());
+    let meant = format!("sip:{maddr}:{port}");
+    if (transport, port) != (packet.flow.transport, packet.flow.local.port()) || !is_ours(&Uri::parse(&meant).ok()?) {
+        return None;
+    }
+    let host_at = text.find('@').map_or(text.find(':')?, |at| at) + 1;
+    let end = text[host_at..].find([';', '?']).map_or(text.len(), |at| host_at + at);
+    let kept = if uri.port.is_some() { text[..end].rsplit_once(':')?.0 } else { &text[..end] };
+    let mut stripped = kept.to_owned();
+    for (name, value) in uri.params.iter() {
+        if !name.eq_ignore_ascii_case("maddr") && !name.eq_ignore_ascii_case("transport") {
+            stripped.push(';');
+            stripped.push_str(name);
+            if let Some(value) = value {
+                stripped.push('=');
+                stripped.push_str(value);
+            }
+        }
+    }
+    Some(stripped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use sip_message::{Host, Message, Transport};
+    use sip_message::{Host, Message};
+    use sip_transaction::ConnectionId;
 
     fn request(uri: &str, routes: &[&str]) -> Message {
         let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
@@ -144,5 +187,59 @@ mod tests {
             look(&strict, &["<sip:other;lr>", "<sip:b@b>"]),
             (0, Some(2), text("sip:other;lr"), text("sip:b@b"))
         );
+    }
+
+    /// RFC 5626 sections 5.3 to 5.3.2.
+    #[test]
+    fn a_flow_token_leads_over_its_flow_unless_the_request_came_by_it() {
+        let mac = Mac::from_key([1; 16]);
+        let edge = Flow {
+            transport: Transport::Tcp,
+            local: ([10, 0, 0, 1], 5060).into(),
+            remote: ([10, 0, 0, 7], 40_000).into(),
+            connection: Some(ConnectionId(3)),
+        };
+        let other = Flow { remote: ([10, 0, 0, 8], 5060).into(), ..edge };
+        let path = FlowToken(edge).path(&mac, edge, true).to_string();
+        let forged = path.replacen("sip:", "sip:x", 1);
+        for (from, route, expected) in [
+            (other, &path, Some(edge)),
+            (edge, &path, None),
+            (Flow { connection: Some(ConnectionId(4)), ..edge }, &path, None),
+            (other, &forged, None),
+        ] {
+            let packet = Packet { flow: from, message: request("sip:b@b", &[route]) };
+            let found = preprocess(&packet, &mac, |uri| uri.host == Host::V4([10, 0, 0, 1].into()));
+            assert_eq!((found.edge_flow, found.own_routes, found.leads_on()), (expected, 1, expected.is_some()));
+            assert!(!found.in_known_dialog());
+        }
+    }
+
+    /// RFC 3261 section 16.4.
+    #[test]
+    fn a_maddr_of_ours_is_stripped_when_it_was_reached_as_it_says() {
+        let mac = Mac::from_key([1; 16]);
+        let flow = |transport, port| Flow {
+            transport,
+            local: ([10, 0, 0, 1], port).into(),
+            remote: ([10, 0, 0, 7], 5060).into(),
+            connection: None,
+        };
+        let udp = flow(Transport::Udp, 5060);
+        for (from, uri, expected) in [
+            (udp, "sip:b@far;maddr=10.0.0.1", Some("sip:b@far")),
+            (udp, "sip:b@far:5060;p=1;maddr=10.0.0.1;lr;transport=udp", Some("sip:b@far;p=1;lr")),
+            (flow(Transport::Tcp, 5070), "sip:far:5070;maddr=10.0.0.1;transport=tcp", Some("sip:far")),
+            (flow(Transport::Tls, 5061), "sips:b@[::1];maddr=10.0.0.1", Some("sips:b@[::1]")),
+            (udp, "sip:b@far;maddr=10.0.0.2", None),
+            (udp, "sip:b@far;maddr=", None),
+            (udp, "sip:b@far:5070;maddr=10.0.0.1", None),
+            (udp, "sip:b@far;maddr=10.0.0.1;transport=tcp", None),
+            (udp, "sip:b@far;p=maddr", None),
+        ] {
+            let packet = Packet { flow: from, message: request(uri, &[]) };
+            let found = preprocess(&packet, &mac, |uri| uri.host == Host::V4([10, 0, 0, 1].into()));
+            assert_eq!(found.stripped_uri.as_deref(), expected, "{uri}");
+        }
     }
 }

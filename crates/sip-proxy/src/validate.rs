@@ -38,8 +38,8 @@ impl Refused {
 
 /// Checks what RFC 3261 section 16.3 has a proxy check before it forwards a request.
 ///
-/// Proxy-Authorization (item 6) and domains are the parent's, who knows users; loops are found by the hop count until they are
-/// found sooner. `tls` says whether there is a transport with TLS here, without which a `sips` URI is one of a scheme that we do not know.
+/// Loops (item 4) are looked for when it is known where the request goes; Proxy-Authorization (item 6) and domains are the parent's, who
+/// knows users. `tls` says whether there is a transport with TLS here, without which a `sips` URI is one of a scheme that we do not know.
 pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
     let from = request.from().map_err(Refused::Malformed)?;
     let to = request.to().map_err(Refused::Malformed)?;
@@ -76,4 +76,58 @@ pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
         return Err(Refused::BadExtension);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    /// What a request with this method and Request-URI, and with these fields in the place of the usual ones, is answered with.
+    fn check(method: &str, uri: &str, fields: &[&str], tls: bool) -> u16 {
+        let usual = ["From: <sip:a@a>;tag=1", "To: <sip:b@b>", "Call-ID: 1", "CSeq: 1 METHOD"];
+        let name = |field: &str| field.split(':').next().unwrap_or("").to_owned();
+        let mut text = format!("{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n");
+        let kept = usual.iter().filter(|field| !fields.iter().any(|other| name(other) == name(field)));
+        for field in kept.chain(fields) {
+            text += &format!("{}\r\n", field.replace("METHOD", method));
+        }
+        let message = Message::parse(Bytes::from(text + "\r\n")).expect("well-formed enough to be read");
+        validate(&message, tls).map_or_else(|refused| refused.status(), |()| 0)
+    }
+
+    /// RFC 3261 section 16.3, item by item.
+    #[test]
+    fn what_is_checked_before_forwarding() {
+        for (method, uri, fields, status) in [
+            ("INVITE", "sip:b@b", [].as_slice(), 0),
+            // 1: what must be read can be read; what nobody here reads may be anything.
+            ("INVITE", "sip:b@b", &["From: <nonsense>;tag=1"], 400),
+            ("INVITE", "sip:b@b", &["To: <sip:b@b"], 400),
+            ("INVITE", "sip:b@b", &["CSeq: 1 BYE"], 400),
+            ("INVITE", "sip:b@b", &["Call-ID:"], 400),
+            ("INVITE", "sip:b@b:port", &[], 400),
+            ("INVITE", "sip:b@b", &["Contact: <nonsense", "Expires: soon", "X: \"y"], 0),
+            ("FLY", "sip:b@b", &[], 0),
+            // 2: schemes.
+            ("INVITE", "tel:+1234", &[], 0),
+            ("INVITE", "mailto:b@b", &[], 416),
+            // 3: Max-Forwards.
+            ("INVITE", "sip:b@b", &["Max-Forwards: 1"], 0),
+            ("INVITE", "sip:b@b", &["Max-Forwards: 0"], 483),
+            ("OPTIONS", "sip:b@b", &["Max-Forwards: 0"], 0),
+            ("INVITE", "sip:b@b", &["Max-Forwards: many"], 400),
+            // 5: Proxy-Require.
+            ("INVITE", "sip:b@b", &["Proxy-Require: foo"], 420),
+            ("INVITE", "sip:b@b", &["Require: foo"], 0),
+        ] {
+            assert_eq!(check(method, uri, fields, false), status, "{method} {uri} {fields:?}");
+        }
+    }
+
+    /// Section 26.2.2: without TLS nobody can keep the promise of a `sips` URI.
+    #[test]
+    fn sips_needs_tls_here() {
+        assert_eq!((check("INVITE", "sips:b@b", &[], false), check("INVITE", "sips:b@b", &[], true)), (416, 0));
+    }
 }

@@ -234,7 +234,8 @@ fn cancel_losers(now: Now, layer: &mut TransactionLayer, context: &mut Context) 
 fn next_hop(layer: &TransactionLayer, id: ServerTransactionId, context: &Context, place: usize) -> Option<String> {
     let request = &layer.request_of(id)?.message;
     let target = context.targets.get(place)?;
-    let asked = target.uri.as_deref().unwrap_or(request.request_uri());
+    let unchanged = context.preprocessed.changed_uri().unwrap_or(request.request_uri());
+    let asked = target.uri.as_deref().unwrap_or(unchanged);
     let route = match &target.routes {
         Some(routes) => first_route(routes),
         None => context.preprocessed.next_route.as_deref(),
