@@ -131,10 +131,10 @@ fn record_route_keeps_the_promise_of_sips_and_names_both_sides() {
     let (tls, wss) = (flow(Transport::Tls, 5061), flow(Transport::Wss, 443));
     for (uri, routes, from, to, ends) in [
         ("sip:c@x", "", udp(), udp(), vec![("sip:", "@10.0.0.1:5060;lr>")]),
-        ("sip:c@x", "", tls, udp(), vec![("sip:", "@10.0.0.1:5061;transport=tls;lr>"), ("sip:", "@10.0.0.1:5060;lr>")]),
+        ("sip:c@x", "", tls, udp(), vec![("sip:", "@10.0.0.1:5060;lr>"), ("sip:", "@10.0.0.1:5061;transport=tls;lr>")]),
         ("sips:c@x", "", tls, tls, vec![("sips:", "@10.0.0.1:5061;lr>")]),
         ("sip:c@x", "<sips:p;lr>", tls, tls, vec![("sips:", "@10.0.0.1:5061;lr>")]),
-        ("sips:c@x", "", wss, tls, vec![("sips:", "@10.0.0.1:443;transport=ws;lr>"), ("sips:", "@10.0.0.1:5061;lr>")]),
+        ("sips:c@x", "", wss, tls, vec![("sips:", "@10.0.0.1:5061;lr>"), ("sips:", "@10.0.0.1:443;transport=ws;lr>")]),
     ] {
         let copy = copy("INVITE sip:b@b", "Record-Route: <sip:before;lr>\r\n", &target(uri, routes), from, to);
         let found = values(&copy, HeaderName::RecordRoute);
