@@ -5,6 +5,7 @@ mod failover;
 mod forwards;
 mod loops;
 mod recursion;
+mod routes;
 
 use super::*;
 use crate::TargetSet;
@@ -35,6 +36,11 @@ impl Story {
 
     /// A request comes in, with these fields more.
     fn comes(&mut self, method: &str, uri: &str, fields: &str) -> ServerTransactionId {
+        self.comes_for(method, uri, fields, false)
+    }
+
+    /// The same, where Route values are ours or are not.
+    fn comes_for(&mut self, method: &str, uri: &str, fields: &str, ours: bool) -> ServerTransactionId {
         let n = self.bench.requests + 1;
         self.bench.requests = n;
         let text = format!(
@@ -46,7 +52,7 @@ impl Story {
         let Some(Output::Event(Event::Request { id, packet })) = bench.layer.poll_output() else {
             panic!("no request")
         };
-        let preprocessed = crate::preprocess(&packet, &bench.proxy.config().mac, |_| false);
+        let preprocessed = crate::preprocess(&packet, &bench.proxy.config().mac, |_| ours);
         bench.proxy.handle_request(bench.now, &mut bench.layer, id, preprocessed);
         id
     }
