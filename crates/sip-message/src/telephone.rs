@@ -211,6 +211,8 @@ mod tests {
         let expected = "sip:+3585551234567;phone-context=5;tsp=a.b@foo.com;user=phone";
         assert_eq!(to_sip("tel:+358-555-1234567;tsp=a.b;phone-context=5"), expected);
         assert_eq!(to_sip("tel:+358-555-1234567;phone-context=5;tsp=a.b"), expected);
+        let expected = "sip:+358;isub=1;postd=2;phone-context=5;a=b@foo.com;user=phone";
+        assert_eq!(to_sip("tel:+358;a=b;phone-context=5;postd=2;isub=1"), expected);
         let dialled = to_sip("tel:*21%23;phone-context=example.com;x=[%3A]");
         assert_eq!(dialled, "sip:*21%23;phone-context=example.com;x=%5B%3a%5D@foo.com;user=phone");
         // And back.

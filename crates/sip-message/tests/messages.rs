@@ -149,6 +149,8 @@ fn text_is_utf_8_and_what_is_not_is_refused() {
         assert!(reply.len() < spoilt.len() + 100);
         let reply = parse(&text(&reply));
         assert_eq!((reply.status(), reply.from_tag(), reply.call_id()), (400, Some("1928"), "a84b4c76e66710"));
+        let marks = reply.header(HeaderName::From).unwrap().matches('?').count();
+        assert!(marks > 0 && marks <= bad.len(), "a question mark for each byte: {:?}", reply.header(HeaderName::From));
         let verdict = inspect(&spoilt);
         assert_eq!((verdict.valid, verdict.response, verdict.method.as_deref()), (false, Some(400), Some("INVITE")));
         let response = [b"SIP/2.0 200 ", bad, &INVITE.as_bytes()[INVITE.find("\r\n").unwrap()..]].concat();
@@ -198,6 +200,20 @@ fn a_lone_cr_is_found_wherever_it_stands() {
         let malformed = Message::parse(Bytes::from(INVITE.replace(old, new))).unwrap_err();
         assert_eq!(malformed.defect.reason(), reason, "{new:?}");
     }
+}
+
+#[test]
+fn fields_that_are_lists_and_fields_that_stand_once() {
+    let more = "Privacy: id;critical\r\nPrivacy: user, header\r\nMax-Breadth: 60\r\n\
+                P-Asserted-Identity: \"A, B\" <sip:a@b>, <tel:+12>\r\nX-Unknown";
+    let message = parse(&INVITE.replacen("X-Unknown", more, 1));
+    assert_eq!(message.privacy().collect::<Vec<_>>(), ["id", "critical", "user", "header"]);
+    assert_eq!((message.max_breadth(), parse(INVITE).max_breadth()), (Some(60), None));
+    let uris = message.addresses(HeaderName::PAssertedIdentity).map(|address| address.unwrap().uri);
+    assert_eq!(uris.collect::<Vec<_>>(), ["sip:a@b", "tel:+12"]);
+    let twice = INVITE.replacen("X-Unknown", "Max-Breadth: 60\r\nMax-Breadth: 2\r\nX-Unknown", 1);
+    let defect = Message::parse(Bytes::from(twice)).unwrap_err().defect;
+    assert_eq!(defect, Defect::Text("header field that must be single stands twice"));
 }
 
 #[test]
