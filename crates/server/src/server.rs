@@ -53,7 +53,7 @@ impl Server {
         Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
-            registrar: Registrar::new(config.registrar, rng.split()),
+            registrar: Registrar::new(config.registrar.clone(), rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,

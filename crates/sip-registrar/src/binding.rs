@@ -29,6 +29,8 @@ pub struct Binding {
     flow: PackedFlow,
     expires_at_s: u32,
     cseq: u32,
+    /// See [`Binding::epoch`].
+    epoch: u32,
     q: u16,
 }
 
@@ -82,6 +84,7 @@ impl Binding {
             flow: parts.flow.into(),
             expires_at_s: parts.expires_at_s,
             cseq: parts.cseq,
+            epoch: 0,
             q: parts.q.min(1000),
         })
     }
@@ -151,11 +154,36 @@ impl Binding {
             }
     }
 
-    /// Whether both say to be the same flow of the same phone: the same `+sip.instance`, and the same `reg-id` or none (RFC 5626
-    /// section 6).
+    /// Which phone it is: the value of `+sip.instance` without quotes and angle brackets (RFC 5626 section 4.1).
+    pub fn instance(&self) -> Option<&str> {
+        instance_of(Params::new(self.params()))
+    }
+
+    /// Which of the phone's flows it is (RFC 5626 section 4.2.1); none for a phone that does not tell its flows apart.
+    pub fn reg_id(&self) -> Option<&str> {
+        let params = self.params();
+        if params.is_empty() { None } else { Params::new(params).get("reg-id") }
+    }
+
+    /// Whether both are the same phone, over whatever flows.
     pub fn is_of_instance(&self, other: &Binding) -> bool {
-        let (one, another) = (instance(self.params()), instance(other.params()));
-        one.0.is_some() && one == another
+        let same = |(one, other): (&str, &str)| one.eq_ignore_ascii_case(other);
+        self.instance().zip(other.instance()).is_some_and(same)
+    }
+
+    /// Whether both are the same flow of the same phone, or both are of a phone that does not tell its flows apart (RFC 5626 section 6).
+    pub fn is_of_flow(&self, other: &Binding) -> bool {
+        self.is_of_instance(other) && self.reg_id() == other.reg_id()
+    }
+
+    /// A number that changes for all bindings of an instance whenever its temporary GRUUs become invalid (RFC 5627 section 5.1).
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The same binding in this epoch.
+    pub(crate) fn with_epoch(self, epoch: u32) -> Binding {
+        Binding { epoch, ..self }
     }
 
     fn part(&self, at: usize) -> &str {
@@ -165,10 +193,14 @@ impl Binding {
     }
 }
 
-/// The values of `+sip.instance` and `reg-id`.
-fn instance(params: &str) -> (Option<&str>, Option<&str>) {
-    let params = Params::new(params);
-    (params.get("+sip.instance").filter(|value| !value.is_empty()), params.get("reg-id"))
+/// The instance ID among a Contact's parameters, without quotes and angle brackets.
+pub(crate) fn instance_of(params: Params<'_>) -> Option<&str> {
+    if params.as_str().is_empty() {
+        return None;
+    }
+    let value = params.get("+sip.instance")?.trim_matches('"');
+    let id = value.strip_prefix('<').and_then(|value| value.strip_suffix('>')).unwrap_or(value);
+    (!id.is_empty()).then_some(id)
 }
 
 #[cfg(test)]

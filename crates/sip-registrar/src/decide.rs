@@ -25,15 +25,22 @@ fn is_later(binding: &Binding, call_id: &str, cseq: u32) -> bool {
     binding.call_id() == call_id && binding.cseq() >= cseq
 }
 
+/// Whether `update` is about `known`: the same flow of a phone, or, where flows are not told apart, the same contact.
+fn means(update: &Update, known: &Binding) -> bool {
+    let flow = || known.is_of_flow(&update.binding);
+    match (update.binding.reg_id(), known.reg_id()) {
+        (Some(_), Some(_)) => flow(),
+        _ => known.is_for(update.binding.contact()),
+    }
+}
+
 fn update(updates: &[Update], current: &[Binding]) -> Result<Option<Vec<Binding>>, Refused> {
-    let late = |binding: &Binding| {
-        let meant = |update: &&Update| {
-            binding.is_for(update.binding.contact()) || (!update.remove && binding.is_of_instance(&update.binding))
-        };
+    let late = |known: &Binding| {
+        let meant = |update: &&Update| means(update, known) || (!update.remove && known.is_of_flow(&update.binding));
         updates
             .iter()
             .find(meant)
-            .is_some_and(|update| is_later(binding, update.binding.call_id(), update.binding.cseq()))
+            .is_some_and(|update| is_later(known, update.binding.call_id(), update.binding.cseq()))
     };
     if current.iter().any(late) {
         return Err(Refused::OutOfOrder);
@@ -41,27 +48,53 @@ fn update(updates: &[Update], current: &[Binding]) -> Result<Option<Vec<Binding>
     let mut bindings = Vec::with_capacity(current.len() + updates.len());
     bindings.extend_from_slice(current);
     let mut changed = false;
-    for Update { binding, remove } in updates {
-        if !remove {
-            // A phone that has restarted is reached at its new contact alone (RFC 5626 section 6); two contacts of one request may be
-            // two transports of one phone.
-            let of_this_request =
-                |known: &Binding| known.call_id() == binding.call_id() && known.cseq() == binding.cseq();
-            bindings.retain(|known| {
-                known.is_for(binding.contact()) || of_this_request(known) || !known.is_of_instance(binding)
-            });
+    for update in updates {
+        if update.remove {
+            let before = bindings.len();
+            bindings.retain(|known| !means(update, known));
+            changed |= bindings.len() < before;
+        } else {
+            put(&mut bindings, update);
+            changed = true;
         }
-        let known = bindings.iter().position(|known| known.is_for(binding.contact()));
-        match (known, remove) {
-            (Some(at), true) => drop(bindings.remove(at)),
-            (Some(at), false) => bindings[at] = binding.clone(),
-            (None, true) => continue,
-            (None, false) => bindings.push(binding.clone()),
-        }
-        changed = true;
     }
     if bindings.len() > BINDINGS_PER_AOR_MAX {
         return Err(Refused::TooManyContacts);
     }
     Ok(changed.then_some(bindings))
+}
+
+fn put(bindings: &mut Vec<Binding>, update: &Update) {
+    let binding = in_epoch(bindings, update.binding.clone());
+    // A phone that has restarted is reached at its new contact alone (RFC 5626 section 6); two contacts of one request may be two
+    // transports of one phone.
+    let of_this_request = |known: &Binding| known.call_id() == binding.call_id() && known.cseq() == binding.cseq();
+    let place = bindings.iter().position(|known| means(update, known));
+    let stays =
+        |known: &Binding| !means(update, known) && (of_this_request(known) || !known.is_of_flow(&update.binding));
+    // It keeps its place, behind the other bindings of its phone: of these the last is the one refreshed last.
+    let place = place.map(|at| bindings[..at].iter().filter(|known| stays(known)).count());
+    bindings.retain(stays);
+    let last = bindings.iter().rposition(|known| known.is_of_instance(&binding)).map_or(0, |at| at + 1);
+    let place = place.map_or(bindings.len(), |place| place.max(last));
+    bindings.insert(place, binding);
+}
+
+/// `binding` in the epoch of its phone's other bindings, unless a new one begins: when the one before has another Call-ID, the temporary
+/// GRUUs made until now become invalid, for all bindings of the phone (RFC 5627 section 5.1).
+fn in_epoch(bindings: &mut [Binding], binding: Binding) -> Binding {
+    let before = |known: &&Binding| {
+        known.is_of_instance(&binding) && (binding.reg_id().is_none() || known.reg_id() == binding.reg_id())
+    };
+    let changes = bindings.iter().rfind(before).is_some_and(|known| known.call_id() != binding.call_id());
+    if changes {
+        for known in bindings.iter_mut().filter(|known| known.is_of_instance(&binding)) {
+            *known = known.clone().with_epoch(binding.epoch());
+        }
+        return binding;
+    }
+    match bindings.iter().rfind(|known| known.is_of_instance(&binding)).map(Binding::epoch) {
+        Some(epoch) => binding.with_epoch(epoch),
+        None => binding,
+    }
 }

@@ -9,6 +9,10 @@ pub enum Refused {
     Extension(String),
     /// The address-of-record would have more bindings than [`crate::BINDINGS_PER_AOR_MAX`], or the request names too many contacts.
     TooManyContacts,
+    /// A contact that calls would go round in circles to, or that no SIP request can be sent to (RFC 5627 section 5.1); the text says which.
+    BadContact(&'static str),
+    /// A flow of its own is wanted (RFC 5626 section 6), and the first hop on the way here does not keep it.
+    FirstHopLacksOutbound,
     /// It wants to last less long than this many seconds (RFC 3261 section 10.3 step 7).
     TooBrief(u32),
     /// A binding was already changed by a later request of the same Call-ID, or by this very one (step 7).
@@ -27,7 +31,8 @@ impl Refused {
         match self {
             Refused::Malformed(_) => 400,
             Refused::Extension(_) => 420,
-            Refused::TooManyContacts => 403,
+            Refused::TooManyContacts | Refused::BadContact(_) => 403,
+            Refused::FirstHopLacksOutbound => 439,
             Refused::TooBrief(_) => 423,
             Refused::OutOfOrder | Refused::Contended | Refused::StoreFailed => 500,
             Refused::Full => 503,
@@ -37,7 +42,8 @@ impl Refused {
     /// The Reason-Phrase of the answer.
     pub fn reason(&self) -> &'static str {
         match self {
-            Refused::Malformed(what) => what,
+            Refused::Malformed(what) | Refused::BadContact(what) => what,
+            Refused::FirstHopLacksOutbound => "First Hop Lacks Outbound Support",
             Refused::Extension(_) => "Bad Extension",
             Refused::TooManyContacts => "Too Many Contacts",
             Refused::TooBrief(_) => "Interval Too Brief",
@@ -55,7 +61,12 @@ impl Refused {
             Refused::TooBrief(min_s) => vec![(HeaderName::MinExpires, min_s.to_string())],
             Refused::Contended => vec![(HeaderName::RetryAfter, "1".to_owned())],
             Refused::Full => vec![(HeaderName::RetryAfter, "60".to_owned())],
-            Refused::Malformed(_) | Refused::TooManyContacts | Refused::OutOfOrder | Refused::StoreFailed => Vec::new(),
+            Refused::Malformed(_)
+            | Refused::TooManyContacts
+            | Refused::BadContact(_)
+            | Refused::FirstHopLacksOutbound
+            | Refused::OutOfOrder
+            | Refused::StoreFailed => Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use crate::date::rfc1123;
 use crate::decide::decide;
-use crate::request::Wish;
-use crate::{AddressOfRecord, Binding, Change, Outcome, Refused, Snapshot};
+use crate::request::{Asked, Wish};
+use crate::{AddressOfRecord, Binding, Change, Gruus, Outcome, Refused, Snapshot};
 use engine::{Now, Rng, Table, TableKey};
 use sip_message::{HeaderName, Message, push_number};
 use sip_transaction::Flow;
@@ -21,7 +21,7 @@ pub const REQUESTS_PER_AOR_MAX: usize = 1_000;
 pub const COMMIT_ATTEMPTS_MAX: u32 = 5;
 
 /// How long bindings last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// A REGISTER that asks for less gets 423, unless that is an hour or more.
     pub min_expires_s: u32,
@@ -29,12 +29,25 @@ pub struct Config {
     pub max_expires_s: u32,
     /// One that does not ask gets this.
     pub default_expires_s: u32,
+    /// What a phone is told to send its own requests through: the values of Service-Route, each with `lr` (RFC 3608 section 6.3).
+    pub service_route: Option<String>,
+    /// Within how many seconds a phone that keeps a flow to us is told to show signs of life (RFC 5626 section 6).
+    pub flow_timer_s: Option<u32>,
+    /// What makes GRUUs for those who know them (RFC 5627).
+    pub gruus: Option<Gruus>,
 }
 
 impl Default for Config {
-    /// From a minute to a day; an hour where nothing is asked for.
+    /// From a minute to a day; an hour where nothing is asked for. Nothing beyond that is told.
     fn default() -> Config {
-        Config { min_expires_s: 60, max_expires_s: 86_400, default_expires_s: 3600 }
+        Config {
+            min_expires_s: 60,
+            max_expires_s: 86_400,
+            default_expires_s: 3600,
+            service_route: None,
+            flow_timer_s: None,
+            gruus: None,
+        }
     }
 }
 
@@ -108,6 +121,7 @@ pub struct Registrar {
     queued: usize,
     last_ticket: u64,
     outputs: VecDeque<Output>,
+    rng: Rng,
     /// The Date of the last answer, and the second it was made for.
     date: (u64, String),
 }
@@ -122,7 +136,7 @@ struct Pending {
 struct Request {
     id: u64,
     aor: AddressOfRecord,
-    wish: Wish,
+    asked: Asked,
     attempts: u32,
 }
 
@@ -136,20 +150,21 @@ impl Registrar {
             queued: 0,
             last_ticket: 0,
             outputs: VecDeque::new(),
+            rng,
             date: (0, rfc1123(0)),
         }
     }
 
     /// Takes a REGISTER that came over `flow`, whose sender may change the bindings of `aor`. Its answer bears `id`.
     pub fn handle_register(&mut self, now: Now, id: u64, aor: AddressOfRecord, request: &Message, flow: Flow) {
-        let wish = match Wish::of(&self.config, now, request, flow) {
-            Ok(wish) => wish,
+        let asked = match Asked::of(&self.config, now, &aor, request, flow, || self.rng.next_u32()) {
+            Ok(asked) => asked,
             Err(refused) => return self.refuse(id, &refused),
         };
         if self.len() >= REQUESTS_PENDING_MAX {
             return self.refuse(id, &Refused::Full);
         }
-        let request = Request { id, aor, wish, attempts: 0 };
+        let request = Request { id, aor, asked, attempts: 0 };
         match self.queues.entry(request.aor.clone()) {
             Entry::Occupied(queue) if queue.get().len() >= REQUESTS_PER_AOR_MAX => {
                 self.refuse(id, &Refused::Contended);
@@ -201,7 +216,7 @@ impl Registrar {
     }
 
     fn decide(&mut self, now: Now, request: Request, snapshot: Snapshot) {
-        match decide(&request.wish, &snapshot.bindings) {
+        match decide(&request.asked.wish, &snapshot.bindings) {
             Err(refused) => self.finish_with(request, &refused),
             Ok(None) => self.accept(now, request, &snapshot.bindings),
             Ok(Some(bindings)) => {
@@ -236,14 +251,29 @@ impl Registrar {
 
     /// RFC 3261 section 10.3 step 8: all bindings there are, and the time.
     fn accept(&mut self, now: Now, request: Request, bindings: &[Binding]) {
-        let mut fields = Vec::with_capacity(bindings.len() + 2);
-        fields.extend(bindings.iter().map(|binding| (HeaderName::Contact, contact_value(binding, now))));
-        if let Wish::Update(updates) = &request.wish
+        let asked = &request.asked;
+        let mut fields = Vec::with_capacity(bindings.len() + 5);
+        for binding in bindings {
+            let mut value = contact_value(binding, now);
+            if let (true, Some(gruus), Some(instance)) = (asked.gruu, self.config.gruus, binding.instance()) {
+                // RFC 5627 section 5.2.
+                let public = gruus.public(&request.aor, instance);
+                let temporary = gruus.temporary(self.rng.next_u64(), binding.epoch(), &request.aor, instance);
+                value.extend([";pub-gruu=\"", &public, "\";temp-gruu=\"", &temporary, "\""]);
+            }
+            fields.push((HeaderName::Contact, value));
+        }
+        if asked.outbound {
+            fields.push((HeaderName::Require, "outbound".to_owned()));
+            fields.extend(self.config.flow_timer_s.map(|seconds| (HeaderName::FlowTimer, seconds.to_string())));
+        }
+        if let Wish::Update(updates) = &asked.wish
             && let Some(path) = updates.first().map(|update| update.binding.path()).filter(|path| !path.is_empty())
         {
             // RFC 3327 section 5.3.
             fields.push((HeaderName::Path, path.to_owned()));
         }
+        fields.extend(self.config.service_route.iter().map(|route| (HeaderName::ServiceRoute, route.clone())));
         if self.date.0 != now.unix_s() {
             self.date = (now.unix_s(), rfc1123(now.unix_s()));
         }

@@ -1,13 +1,24 @@
 use crate::binding::Parts;
-use crate::{Binding, Config, Refused};
+use crate::binding::instance_of;
+use crate::outbound::Outbound;
+use crate::{AddressOfRecord, Binding, Config, Refused};
 use engine::Now;
-use sip_message::{Contacts, HeaderName, Message, NameAddr, unfold};
+use sip_message::{Contacts, HeaderName, Message, NameAddr, Scheme, Uri, unfold};
 use sip_transaction::Flow;
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// Contacts that one REGISTER may name; one with more gets 403.
 pub const CONTACTS_PER_REQUEST_MAX: usize = 20;
+
+/// A REGISTER, read.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) wish: Wish,
+    /// Whether the phone knows GRUUs (RFC 5627 section 5.2).
+    pub(crate) gruu: bool,
+    /// Whether it is told that its flow is kept apart (RFC 5626 section 6).
+    pub(crate) outbound: bool,
+}
 
 /// What a REGISTER's sender wants, as far as that is known without the bindings there are.
 #[derive(Debug)]
@@ -28,39 +39,89 @@ pub(crate) struct Update {
     pub(crate) remove: bool,
 }
 
-impl Wish {
-    /// Reads a REGISTER that came over `flow`.
-    pub(crate) fn of(config: &Config, now: Now, request: &Message, flow: Flow) -> Result<Wish, Refused> {
+impl Asked {
+    /// Reads a REGISTER for `aor` that came over `flow`. `epoch` is for what begins with it.
+    pub(crate) fn of(
+        config: &Config,
+        now: Now,
+        aor: &AddressOfRecord,
+        request: &Message,
+        flow: Flow,
+        epoch: impl FnOnce() -> u32,
+    ) -> Result<Asked, Refused> {
         check_required(request)?;
+        let options = Options::of(request);
+        let mut asked = Asked { wish: Wish::Query, gruu: options.gruu, outbound: false };
         let malformed = |bad: sip_message::BadValue| Refused::Malformed(bad.0);
         let cseq = request.cseq().map_err(malformed)?.number;
         let contacts = match request.contacts().map_err(malformed)? {
             Contacts::List(contacts) => contacts,
             Contacts::Star if request.expires() == Some(0) => {
-                return Ok(Wish::RemoveAll { call_id: request.call_id().into(), cseq });
+                asked.wish = Wish::RemoveAll { call_id: request.call_id().into(), cseq };
+                return Ok(asked);
             }
             Contacts::Star => return Err(Refused::Malformed("Contact is a star and Expires is not 0")),
         };
         if contacts.is_empty() {
-            return Ok(Wish::Query);
+            return Ok(asked);
         }
         if contacts.len() > CONTACTS_PER_REQUEST_MAX {
             return Err(Refused::TooManyContacts);
         }
+        let path = path_of(request)?;
+        let outbound = Outbound::of(request, options.outbound, &path);
         let common = Common {
+            aor,
+            outbound,
             call_id: request.call_id(),
             cseq,
             user_agent: unfold(request.header(HeaderName::UserAgent).unwrap_or("")),
-            path: path_of(request),
+            path,
             header_expires_s: request.header(HeaderName::Expires).map(|_| request.expires()),
             flow,
         };
-        contacts.iter().map(|contact| common.update(config, now, contact)).collect::<Result<_, _>>().map(Wish::Update)
+        let mut updates: Vec<Update> =
+            contacts.iter().map(|contact| common.update(config, now, contact)).collect::<Result<_, _>>()?;
+        let stay = || updates.iter().filter(|update| !update.remove);
+        let flows = stay().filter(|update| update.binding.reg_id().is_some()).count();
+        if flows > 0 && stay().count() > 1 {
+            return Err(Refused::Malformed("reg-id beside another Contact")); // RFC 5626 section 6
+        }
+        asked.outbound = flows > 0 && options.outbound;
+        if updates.iter().any(|update| update.binding.instance().is_some()) {
+            let epoch = epoch();
+            updates = updates
+                .into_iter()
+                .map(|Update { binding, remove }| Update { binding: binding.with_epoch(epoch), remove })
+                .collect();
+        }
+        asked.wish = Wish::Update(updates);
+        Ok(asked)
+    }
+}
+
+/// The extensions that a phone says to know, as far as they matter here.
+struct Options {
+    gruu: bool,
+    outbound: bool,
+}
+
+impl Options {
+    /// Who requires something knows it.
+    fn of(request: &Message) -> Options {
+        let mut options = Options { gruu: false, outbound: false };
+        for option in request.values(HeaderName::Supported).chain(request.values(HeaderName::Require)) {
+            options.gruu |= option.eq_ignore_ascii_case("gruu");
+            options.outbound |= option.eq_ignore_ascii_case("outbound");
+        }
+        options
     }
 }
 
 /// What all updates of one request have in common.
 struct Common<'a> {
+    aor: &'a AddressOfRecord,
+    outbound: Outbound,
     call_id: &'a str,
     cseq: u32,
     user_agent: Cow<'a, str>,
@@ -72,7 +133,9 @@ struct Common<'a> {
 
 impl Common<'_> {
     fn update(&self, config: &Config, now: Now, contact: &NameAddr<'_>) -> Result<Update, Refused> {
-        contact.uri_parsed().map_err(|bad| Refused::Malformed(bad.0))?;
+        let uri = contact.uri_parsed().map_err(|bad| Refused::Malformed(bad.0))?;
+        let instance = instance_of(contact.params);
+        let with_reg_id = self.outbound.keeps_reg_id(contact.params, instance.is_some())?;
         let requested_s = match contact.params.get("expires") {
             Some(_) => Some(contact.expires()),
             None => self.header_expires_s,
@@ -86,9 +149,12 @@ impl Common<'_> {
             }
             long => long.min(config.max_expires_s),
         };
+        if instance.is_some() && granted_s > 0 {
+            self.check_contact(config, &uri)?;
+        }
         let parts = Parts {
             contact: contact.uri,
-            params: &params_kept(contact),
+            params: &params_kept(contact, with_reg_id),
             call_id: self.call_id,
             user_agent: &self.user_agent,
             path: &self.path,
@@ -100,39 +166,67 @@ impl Common<'_> {
         let binding = Binding::new(parts).ok_or(Refused::Malformed("Contact, Call-ID or Path is too long"))?;
         Ok(Update { binding, remove: granted_s == 0 })
     }
+
+    /// RFC 5627 section 5.1.
+    fn check_contact(&self, config: &Config, uri: &Uri<'_>) -> Result<(), Refused> {
+        if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {
+            return Err(Refused::BadContact("Contact Is No SIP URI"));
+        }
+        let own = |uri: &Uri<'_>| AddressOfRecord::of(uri).ok().filter(|aor| aor == self.aor);
+        let telling = ["transport", "user", "ttl", "method", "maddr"];
+        if own(uri).is_some() && uri.port.is_none() && telling.iter().all(|name| uri.param(name).is_none()) {
+            return Err(Refused::BadContact("Contact Is The Address-Of-Record"));
+        }
+        let gruu = config.gruus.and_then(|gruus| gruus.resolve(uri, own));
+        if gruu.is_some_and(|gruu| gruu.aor == *self.aor) {
+            return Err(Refused::BadContact("Contact Is A GRUU"));
+        }
+        Ok(())
+    }
 }
 
-/// RFC 3261 section 8.2.2.3; Path (RFC 3327) is all that we have.
+/// What we have (RFC 3261 section 8.2.2.3): RFC 3327, RFC 5626, RFC 5627.
+const EXTENSIONS: [&str; 3] = ["path", "outbound", "gruu"];
+
 fn check_required(request: &Message) -> Result<(), Refused> {
     let strange: Vec<&str> = request
         .values(HeaderName::Require)
-        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case("path"))
+        .filter(|option| !option.is_empty() && !EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(option)))
         .collect();
     if strange.is_empty() { Ok(()) } else { Err(Refused::Extension(unfold(&strange.join(", ")).into_owned())) }
 }
 
-/// The Contact's parameters that outlive the request. `expires` and `q` are kept as numbers.
-fn params_kept(contact: &NameAddr<'_>) -> String {
+/// The Contact's parameters that outlive the request. `expires` and `q` are kept as numbers; GRUUs are not the phone's to give
+/// (RFC 5627 section 5.1).
+fn params_kept(contact: &NameAddr<'_>, with_reg_id: bool) -> String {
+    const NOT_KEPT: [&str; 5] = ["expires", "q", "", "pub-gruu", "temp-gruu"];
     let mut kept = String::new();
     for (name, value) in contact.params.iter() {
-        if name.eq_ignore_ascii_case("expires") || name.eq_ignore_ascii_case("q") || name.is_empty() {
+        if NOT_KEPT.iter().any(|other| other.eq_ignore_ascii_case(name))
+            || !with_reg_id && name.eq_ignore_ascii_case("reg-id")
+        {
             continue;
         }
-        let _ = write!(kept, ";{}", unfold(name));
+        kept.extend([";", &unfold(name)]);
         if let Some(value) = value {
-            let _ = write!(kept, "={}", unfold(value));
+            kept.extend(["=", &unfold(value)]);
         }
     }
     kept
 }
 
-fn path_of(request: &Message) -> String {
+/// The values of Path (RFC 3327 section 5.3), in their order: they become a Route.
+fn path_of(request: &Message) -> Result<String, Refused> {
     let mut path = String::new();
-    for value in request.fields(HeaderName::Path) {
+    for value in request.values(HeaderName::Path) {
+        if value.is_empty() {
+            continue;
+        }
+        NameAddr::parse(value).and_then(|hop| hop.uri_parsed()).map_err(|bad| Refused::Malformed(bad.0))?;
         if !path.is_empty() {
             path.push_str(", ");
         }
         path.push_str(&unfold(value));
     }
-    path
+    Ok(path)
 }

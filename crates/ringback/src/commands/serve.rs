@@ -99,6 +99,7 @@ fn server_config(config: &Config, keys: server::Keys) -> server::Config {
             min_expires_s: config.registrar.min_expires_s,
             max_expires_s: config.registrar.max_expires_s,
             default_expires_s: config.registrar.default_expires_s,
+            ..sip_registrar::Config::default()
         },
         record_route: config.proxy.record_route,
         mode: config.proxy.mode,

@@ -1,5 +1,6 @@
 //! Scenarios: one line a REGISTER, `Call-ID#CSeq Contact values | Field: value -> status what the answer says`.
 
+mod extensions;
 mod limits;
 mod model;
 
@@ -81,7 +82,8 @@ fn flow() -> Flow {
 /// `a#1 <sip:x>, <sip:y> | Expires: 60`
 fn request(line: &str) -> Message {
     let mut parts = line.split(" | ");
-    let (id, contacts) = parts.next().unwrap().split_once(' ').unwrap_or((line, ""));
+    let first = parts.next().unwrap();
+    let (id, contacts) = first.split_once(' ').unwrap_or((first, ""));
     let (call_id, cseq) = id.split_once('#').unwrap();
     let contact = if contacts.is_empty() { String::new() } else { format!("Contact: {contacts}\r\n") };
     let fields: String = parts.map(|field| format!("{field}\r\n")).collect();
@@ -273,8 +275,8 @@ fn extensions_that_are_required() {
     check(
         "
         a#1 <sip:1@h> | Require: path                         -> 200 <sip:1@h>;expires=3600
-        a#2 <sip:2@h> | Require: path, outbound | Require: gruu -> 420 Unsupported: outbound, gruu
-        a#3 <sip:1@h> | Path: <sip:p1;lr> | Path: <sip:p2;lr>,<sip:p3;lr> -> 200 <sip:1@h>;expires=3600, Path: <sip:p1;lr>, <sip:p2;lr>,<sip:p3;lr>
+        a#2 <sip:2@h> | Require: path, x | Require: y, GRUU, outbound -> 420 Unsupported: x, y
+        a#3 <sip:1@h> | Path: <sip:p1;lr> | Path: <sip:p2;lr>,<sip:p3;lr> -> 200 <sip:1@h>;expires=3600, Path: <sip:p1;lr>, <sip:p2;lr>, <sip:p3;lr>
         a#4                                                   -> 200 <sip:1@h>;expires=3600
         ",
     );
