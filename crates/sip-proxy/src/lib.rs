@@ -1,25 +1,30 @@
-//! The transaction-stateful proxy of RFC 3261 section 16: requests go to one or several targets, the best response goes back.
+//! The proxy of RFC 3261 section 16: requests go to one or several targets, the best response goes back; with transactions, or without
+//! any (section 16.11).
 //!
 //! What it does not do: it sees no dialog and keeps nothing of a call once its transactions are over; it knows no user, no
 //! binding and no password: where a request goes is an [`Ask`] that its parent answers, and whether a sender may send it was
 //! decided before. What later requests of a dialog need to find their way (the flows of both ends) is in the Record-Route
-//! itself, signed ([`RouteToken`]).
+//! itself, signed ([`RouteToken`]); what an edge needs to find a phone again is in the Path ([`FlowToken`]).
+
+mod target;
+
+mod preprocess;
+mod validate;
 
 mod proxy;
+mod stateless;
 
-mod base32;
 mod best_response;
 mod context;
-mod flow_token;
 mod forward;
 mod loops;
-mod preprocess;
-mod route_token;
 mod routes;
-mod stateless;
-mod target;
+
+mod flow_token;
+mod route_token;
+
+mod base32;
 mod text;
-mod validate;
 
 pub use flow_token::FlowToken;
 pub use preprocess::{Preprocessed, preprocess};
