@@ -8,8 +8,8 @@
 
 use bytes::Bytes;
 use sip_message::{
-    AuthValue, Builder, Edit, Frame, FrameError, Framer, HeaderName, Host, Message, NameAddr, Uri, Via, inspect,
-    unescape, unfold, unquote,
+    AuthValue, Builder, CallerPreferences, Edit, Frame, FrameError, Framer, HeaderName, Host, Message, NameAddr, Part,
+    RetryAfter, SessionExpires, SessionId, TelephoneNumber, Uri, Via, inspect, unescape, unfold, unquote,
 };
 use std::net::SocketAddr;
 
@@ -52,6 +52,13 @@ fn look_at_everything(message: &Message) {
             look_at_value(value);
         }
     }
+    let _ = (message.violations(true), message.privacy().count(), message.min_se(), message.max_breadth());
+    let contacts: Vec<_> = message.addresses(HeaderName::Contact).filter_map(Result::ok).collect();
+    let contacts: Vec<_> = contacts.iter().map(|contact| (contact.q().unwrap_or(0), contact.params)).collect();
+    assert!(CallerPreferences::of(message).order(&contacts).len() <= contacts.len());
+    if let Some(kind) = message.header(HeaderName::ContentType) {
+        let _ = Part::all(kind, message.body());
+    }
     for field in message.all_fields() {
         assert_eq!(HeaderName::from_bytes(field.name_text.as_bytes()), field.name);
         look_at_value(field.value);
@@ -71,6 +78,10 @@ fn look_at_value(text: &str) {
         let _ = (value.get("nonce"), value.iter().count());
     }
     let _ = Host::parse(text).map(|host| host.ip());
+    let _ = (SessionExpires::parse(text), SessionId::parse(text), RetryAfter::parse(text));
+    if let Ok(number) = TelephoneNumber::parse(text) {
+        assert_eq!(TelephoneNumber::parse(&number.to_string()).as_ref(), Ok(&number), "its own form is the same number");
+    }
 }
 
 fn look_at_uri(text: &str) {
@@ -78,6 +89,9 @@ fn look_at_uri(text: &str) {
         let _ = (uri.param("lr"), uri.transport(), uri.user_unescaped(), uri.params.iter().count());
         // Not always true of itself: a parameter that stands twice with two values equals nothing.
         let _ = uri.equivalent(&uri);
+        if let Some(number) = TelephoneNumber::of(&uri) {
+            let _ = Uri::parse(&number.to_sip("h")).expect("the SIP URI of a number can be read");
+        }
     }
 }
 

@@ -34,6 +34,13 @@ impl TelephoneNumber {
 
     /// Parses a telephone-subscriber, which may be escaped.
     pub fn parse(text: &str) -> Result<TelephoneNumber, BadValue> {
+        let escaped = text.split('%').skip(1);
+        if !escaped
+            .map(|rest| rest.get(..2))
+            .all(|hex| hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())))
+        {
+            return Err(BadValue("bad escape in a telephone number"));
+        }
         let mut parts = text.split(';');
         let digits = dialled(parts.next().unwrap_or(""))?;
         let mut params: Vec<(String, Option<String>)> = Vec::new();
@@ -79,16 +86,12 @@ impl TelephoneNumber {
 
     /// The `sip:` URI of this number at a host (written as in a URI), all of it in the user part (RFC 3261 section 19.1.6).
     pub fn to_sip(&self, host: impl fmt::Display) -> String {
-        let number = self.to_string();
-        // What a telephone-subscriber may hold and a user part may not (section 19.1.2).
-        let mut user = String::with_capacity(number.len());
-        for letter in number.chars() {
-            match letter {
-                '#' => user.push_str("%23"),
-                '[' => user.push_str("%5B"),
-                ']' => user.push_str("%5D"),
-                ':' => user.push_str("%3A"),
-                other => user.push(other),
+        let mut user = String::new();
+        for byte in self.to_string().bytes() {
+            // What a telephone-subscriber may hold and a user part may not is escaped (section 19.1.2); what is escaped stays so.
+            match byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&byte) {
+                true => user.push(byte.into()),
+                false => user.push_str(&format!("%{byte:02X}")),
             }
         }
         format!("sip:{user}@{host};user=phone")
@@ -125,16 +128,14 @@ fn is_separator(letter: char) -> bool {
 
 /// Values are compared in any case; those that are numbers without separators; a domain name with its last dot or without.
 fn canonical_value(name: &str, value: &str) -> Result<String, BadValue> {
-    if value.is_empty() {
-        return Err(BadValue("parameter of a telephone number without its value"));
-    }
     let value: Cow<'_, str> = unescape_unreserved(value);
-    Ok(match name {
+    let value = match name {
         "ext" => dialled(&value)?,
         "phone-context" if value.starts_with('+') => dialled(&value)?,
         "phone-context" => value.trim_end_matches('.').to_ascii_lowercase(),
         _ => value.to_ascii_lowercase(),
-    })
+    };
+    if value.is_empty() { Err(BadValue("parameter of a telephone number without its value")) } else { Ok(value) }
 }
 
 /// Which parameters come first: RFC 3966 section 3, and the post-dial string of the older RFC 2806 as RFC 3261 section 19.1.6 wants it.
@@ -193,7 +194,22 @@ mod tests {
         assert_eq!(of("sip:+1-212-555-1212@gateway.com"), None, "a user name that looks like a number");
         assert_eq!(of("sip:alice@gateway.com;user=phone"), None);
         assert_eq!(of("sip:gateway.com;user=phone"), None);
-        for bad in ["", "+", "+1a", "12g", "--", "1;;", "1;a=1;A=2", "1;=2", "1;ext=", "1;ext=x", "+1 2"] {
+        for bad in [
+            "",
+            "+",
+            "+1a",
+            "12g",
+            "--",
+            "1;;",
+            "1;a=1;A=2",
+            "1;=2",
+            "1;ext=",
+            "1;ext=x",
+            "+1 2",
+            "1;phone-context=.",
+            "1;a=%",
+            "1;a=%%341",
+        ] {
             assert!(TelephoneNumber::parse(bad).is_err(), "{bad}");
         }
     }
@@ -215,6 +231,7 @@ mod tests {
         assert_eq!(to_sip("tel:+358;a=b;phone-context=5;postd=2;isub=1"), expected);
         let dialled = to_sip("tel:*21%23;phone-context=example.com;x=[%3A]");
         assert_eq!(dialled, "sip:*21%23;phone-context=example.com;x=%5B%3a%5D@foo.com;user=phone");
+        assert_eq!(to_sip("tel:1;x=@\"a:b"), "sip:1;x=%40%22a%3Ab@foo.com;user=phone");
         // And back.
         for tel in ["tel:+3585551234567;isub=1411;postd=pp22", "tel:*21#;phone-context=example.com"] {
             let sip = to_sip(tel);
