@@ -11,6 +11,7 @@ mod identity;
 mod own_answers;
 mod purpose;
 
+mod call_states;
 mod stateless;
 mod targets;
 
@@ -20,6 +21,7 @@ mod handle;
 mod owner;
 
 pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
+pub use calls::{Call, Calls, Id as CallId, Side, State as CallState};
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
 pub use handle::{Answer, Ask, Input, Output};

@@ -4,6 +4,7 @@ use crate::stateless::Passing;
 use crate::targets::{Origin, Search};
 use crate::{Answer, Ask, Config, Input, Mode, Output};
 use bytes::Bytes;
+use calls::Calls;
 use engine::{Now, Rng, Table, TableKey};
 use routing::Action;
 use sip_auth::Authenticator;
@@ -23,6 +24,8 @@ pub struct Server {
     pub(crate) authenticator: Authenticator,
     registrar: Registrar,
     pub(crate) proxy: Proxy,
+    /// The calls under way, where they are watched.
+    pub(crate) calls: Option<Calls>,
     /// Requests that wait for their sender's secrets.
     pub(crate) pending: Table<u64, Pending>,
     pub(crate) pending_bytes: usize,
@@ -47,7 +50,9 @@ impl Server {
     /// The shard number `shard` of an exchange.
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
-        let (realm, record_route) = (config.realm.clone(), config.record_route);
+        let watched = config.mode == Mode::CallStateful;
+        // A call that does not stay with us cannot be watched.
+        let (realm, record_route) = (config.realm.clone(), config.record_route || watched);
         let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: config.max_breadth };
         let by_rule = config.rules.as_slice().iter().any(|rule| matches!(rule.action, Action::Stateless { .. }));
         Server {
@@ -55,6 +60,7 @@ impl Server {
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
             registrar: Registrar::new(config.registrar.clone(), rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
+            calls: watched.then(|| Calls::new(calls::Config::new(shard, config.keys.route), rng.split())),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
             searches: Table::with_hasher(TableKey::new(&mut rng)),
@@ -102,12 +108,16 @@ impl Server {
     pub fn handle_timeout(&mut self, now: Now) {
         self.layer.handle_timeout(now);
         self.proxy.handle_timeout(now, &mut self.layer);
+        if let Some(calls) = &mut self.calls {
+            calls.handle_timeout(now);
+        }
         self.settle(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.layer.poll_timeout(), self.proxy.poll_timeout()].into_iter().flatten().min()
+        let calls = self.calls.as_ref().and_then(Calls::poll_timeout);
+        [self.layer.poll_timeout(), self.proxy.poll_timeout(), calls].into_iter().flatten().min()
     }
 
     /// The next thing to do, `None` when there is nothing for now.
@@ -131,18 +141,21 @@ impl Server {
     }
 
     /// Carries what one part says to the others, until none has anything more to say.
-    fn settle(&mut self, now: Now) {
+    pub(crate) fn settle(&mut self, now: Now) {
         loop {
             while let Some(output) = self.layer.poll_output() {
                 match output {
                     sip_transaction::Output::Send { flow, bytes, transaction } => {
+                        if let Some(calls) = &mut self.calls {
+                            calls.handle_sent(now, &bytes);
+                        }
                         self.outputs.push_back(Output::Send { flow, bytes, transaction });
                     }
                     sip_transaction::Output::Event(event) => self.handle_event(now, event),
                 }
             }
             match (self.proxy.poll_output(), self.registrar.poll_output()) {
-                (None, None) => return,
+                (None, None) if !self.tend_calls(now) => return,
                 (proxy, registrar) => {
                     if let Some(ask) = proxy {
                         self.handle_proxy_ask(now, ask);
@@ -202,12 +215,16 @@ impl Server {
         match event {
             Event::Request { id, packet } => {
                 if let Some(admitted) = self.admitted.take() {
+                    self.watch_request(now, id, &packet, &admitted);
                     self.handle_new(now, id, &packet, admitted);
                 }
             }
             Event::Ack { packet } if self.some_pass_stateless => self.pass_along(now, packet),
             Event::Ack { packet } => {
                 let preprocessed = self.look_at(&packet).preprocessed;
+                if let Some(calls) = self.calls.as_mut().filter(|_| preprocessed.in_known_dialog()) {
+                    calls.handle_request(now, &packet);
+                }
                 self.proxy.handle_ack(&mut self.layer, &packet, &preprocessed);
             }
             Event::Cancel { id, cancels, packet } => {
@@ -215,6 +232,9 @@ impl Server {
                 let reply = self.reply(&packet, status).finish();
                 self.layer.respond(now, id, status, reply);
                 let Some(invite) = cancels else { return };
+                if let Some(calls) = &mut self.calls {
+                    calls.handle_request(now, &packet);
+                }
                 if self.proxy.has(invite) {
                     self.proxy.handle_cancel(now, &mut self.layer, invite, packet.message.header(HeaderName::Reason));
                 } else if let Some(packet) = self.layer.request_of(invite) {
@@ -223,7 +243,12 @@ impl Server {
                     self.layer.respond(now, invite, 487, reply);
                 }
             }
-            Event::Response { id, packet } => self.proxy.handle_response(now, &mut self.layer, id, packet),
+            Event::Response { id, packet } => {
+                if let Some(calls) = &mut self.calls {
+                    calls.handle_response(now, &packet);
+                }
+                self.proxy.handle_response(now, &mut self.layer, id, packet);
+            }
             Event::Timeout { id } => self.proxy.handle_client_timeout(now, &mut self.layer, id),
             Event::SendFailed { id } => self.proxy.handle_send_failed(now, &mut self.layer, id),
             // The caller got its answer or is gone; either way nothing of ours waits for it.

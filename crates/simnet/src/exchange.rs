@@ -2,7 +2,7 @@ use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
 use routing::Forwards;
-use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
+use server::{Answer, Ask, Call, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_registrar::Location;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
@@ -118,6 +118,26 @@ impl Exchange {
 
     pub(crate) fn handle_closed(&mut self, now: Now, connection: ConnectionId) -> Vec<Outgoing> {
         (0..self.servers.len()).flat_map(|shard| self.handle(now, shard, Input::ConnectionClosed(connection))).collect()
+    }
+
+    /// Ends all calls that it watches.
+    pub(crate) fn hang_up(&mut self, now: Now) -> Vec<Outgoing> {
+        let mut outgoing = Vec::new();
+        for shard in 0..self.servers.len() {
+            let server = &mut self.servers[shard];
+            let calls: Vec<server::CallId> =
+                server.calls().map_or(Vec::new(), |calls| calls.list().map(Call::id).collect());
+            for call in calls {
+                assert!(server.hang_up(now, call, "SIP;cause=200;text=\"ended by the operator\""));
+            }
+            outgoing.extend(self.drain(shard));
+        }
+        outgoing
+    }
+
+    /// Has more to do from now on than it manages.
+    pub(crate) fn overload(&mut self, now: Now) -> Vec<Outgoing> {
+        (0..self.servers.len()).flat_map(|shard| self.handle(now, shard, Input::Overloaded(true))).collect()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) -> Vec<Outgoing> {

@@ -1,4 +1,4 @@
-use crate::exchange::Outgoing;
+use crate::exchange::{Exchange, Outgoing};
 use crate::ladder::{Ladder, Rung, What};
 use crate::setup::set_up;
 use crate::trace::Entry;
@@ -26,6 +26,7 @@ use std::time::Duration;
 /// bob refuses                                     what is `; stuck` is told to be unsendable
 /// dave dials bob                                  dave has a phone (`given dave has a phone`): he also `answers`, `declines`,
 ///                                                 `hangs up`, `registers`, `texts bob`, and has `heard bob` in his last call
+/// exchange hangs up                               it ends all calls that it watches; it also `is overloaded`
 /// +32s                                            time passes
 /// ```
 ///
@@ -278,8 +279,14 @@ impl World {
             let share = self.phone(name).heard(hz);
             return (share < 0.9).then(|| format!("{name} heard {other} to {:.0} %", share * 100.0));
         }
-        let command = self.phone(name).command_of(&words);
-        self.command(name, command);
+        match (name, &words[..]) {
+            ("exchange", ["hangs", "up"]) => self.command_exchange(Exchange::hang_up),
+            ("exchange", ["is", "overloaded"]) => self.command_exchange(Exchange::overload),
+            _ => {
+                let command = self.phone(name).command_of(&words);
+                self.command(name, command);
+            }
+        }
         None
     }
 

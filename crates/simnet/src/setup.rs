@@ -3,7 +3,9 @@
 use crate::ladder::Ladder;
 use crate::script::{Script, Signing, password_of};
 use crate::{DOMAIN, ExchangeConfig, World};
+use routing::Place;
 use sip_message::{Message, Transport};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who has an account.
@@ -78,6 +80,18 @@ fn give(world: &mut World, clause: &[&str]) {
             register(world, name, true, "");
         }
         [name, "speaks", stream] => speak(world, name, stream),
+        [name, "forwards", when, "to", place] => {
+            let place = Some(Place::parse(place).expect("a place"));
+            let all = &mut world.exchange("exchange").forwards;
+            let forwards = Arc::make_mut(all.entry((*name).to_owned()).or_default());
+            match *when {
+                "always" => forwards.always = place,
+                "busy" => forwards.busy = place,
+                "silence" => forwards.no_answer = place,
+                "absence" => forwards.not_registered = place,
+                _ => panic!("forwards when? {when}"),
+            }
+        }
         [name, "registered"] => register(world, name, false, ""),
         [name, "registered", params] => register(world, name, false, params),
         [_] | [_, "has", "a", "phone"] | [_, "has", "a", "phone", "on", "tcp"] => {}

@@ -148,6 +148,13 @@ impl World {
         }
     }
 
+    /// Lets the shell have the exchange do something.
+    pub(crate) fn command_exchange(&mut self, act: impl FnOnce(&mut Exchange, Now) -> Vec<Outgoing>) {
+        let (now, node) = (self.now, self.find("exchange"));
+        let outgoing = act(self.exchange("exchange"), now);
+        self.carry_out(node, outgoing);
+    }
+
     pub(crate) fn script(&mut self, name: &str) -> Option<&mut Script> {
         let node = self.find(name);
         match &mut self.nodes[node].mind {

@@ -1,6 +1,6 @@
-use crate::Server;
 use crate::identity::asserted;
 use crate::targets::Asking;
+use crate::{Mode, Server};
 use engine::Now;
 use routing::{Action, Decision, Destination, Facts, Rule};
 use sip_message::{HeaderName, Scheme, Uri};
@@ -78,6 +78,8 @@ impl Server {
             None if uri.scheme == Scheme::Tel || self.config.domains.contains(&uri, packet.flow.local) => {
                 Aim::refuse(404)
             }
+            // A redirect server knows of its own users only.
+            None if self.config.mode == Mode::Redirect => Aim::refuse(404),
             None => Aim::Targets(TargetSet {
                 targets: vec![Target::new(Some(to.to_owned()), Hop::Resolve)],
                 recurse: self.config.recurse,
@@ -133,17 +135,20 @@ impl Server {
             let q = if parallel { 1000 } else { (last - at).min(1000) as u16 };
             self.target(destination, asking, q)
         });
-        TargetSet { targets: targets.collect(), recurse: self.config.recurse, ..TargetSet::default() }
+        let ring = if let Action::Serial { ring, .. } = action { Some(*ring) } else { None };
+        TargetSet { targets: targets.collect(), ring, recurse: self.config.recurse, ..TargetSet::default() }
     }
 
     fn target(&self, destination: &Destination<'_>, asking: Asking<'_>, q: u16) -> Target {
         let mut target = Target { q, ..Target::new(Some(destination.uri.clone()), Hop::Resolve) };
-        if destination.trunk.is_some_and(|trunk| trunk.trust_identity)
-            && let Some(value) = asserted(&asking.packet.message, asking.caller)
-        {
-            // Within the domain of trust everybody is named, whatever they want hidden from others (RFC 3325 section 7).
-            target.edits.push(HeaderEdit::Set(HeaderName::PAssertedIdentity, value));
-        }
+        // Within the domain of trust everybody is named, whatever they want hidden from others; outside nobody is (RFC 3325 section 7).
+        target.edits.extend(destination.trunk.and_then(|trunk| {
+            match trunk.trust_identity {
+                true => asserted(&asking.packet.message, asking.caller)
+                    .map(|who| HeaderEdit::Set(HeaderName::PAssertedIdentity, who)),
+                false => Some(HeaderEdit::Remove(HeaderName::PAssertedIdentity)),
+            }
+        }));
         target
     }
 }

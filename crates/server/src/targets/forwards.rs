@@ -65,9 +65,7 @@ pub(crate) fn edits(request: &Message, trail: &[Diversion]) -> Edits {
         }
     };
     for (at, diversion) in trail.iter().enumerate() {
-        let Diversion { user, cause, to } = diversion;
-        let value = format!("<sip:{user}>;reason={};counter=1", cause.word());
-        edits.push(HeaderEdit::Prepend(HeaderName::Diversion, value));
+        let Diversion { cause, to, .. } = diversion;
         let next = trail.get(at + 1).map_or(String::new(), reason);
         // A URI with headers of its own gets no more of them.
         let (to, next) = to.split_once('?').map_or((to.as_str(), next.as_str()), |(to, _)| (to, ""));
@@ -75,6 +73,10 @@ pub(crate) fn edits(request: &Message, trail: &[Diversion]) -> Edits {
         edits.push(HeaderEdit::Append(HeaderName::HistoryInfo, entry));
         index.push_str(".1");
     }
+    // The latest is on top (RFC 5806 section 4).
+    edits.extend(trail.iter().rev().map(|Diversion { user, cause, .. }| {
+        HeaderEdit::Prepend(HeaderName::Diversion, format!("<sip:{user}>;reason={};counter=1", cause.word()))
+    }));
     edits
 }
 
@@ -122,12 +124,12 @@ mod tests {
         );
         assert_eq!(
             values("", &steps, HeaderName::Diversion),
-            ["<sip:b@x>;reason=user-busy;counter=1", "<sip:c@x>;reason=unconditional;counter=1"]
+            ["<sip:c@x>;reason=unconditional;counter=1", "<sip:b@x>;reason=user-busy;counter=1"]
         );
         let steps = [("b", Cause::NoAnswer, "tel:+1"), ("c", Cause::NotRegistered, "sip:v@x")];
         assert_eq!(
             values("", &steps, HeaderName::Diversion),
-            ["<sip:b@x>;reason=no-answer;counter=1", "<sip:c@x>;reason=unavailable;counter=1"]
+            ["<sip:c@x>;reason=unavailable;counter=1", "<sip:b@x>;reason=no-answer;counter=1"]
         );
         assert!(edits(&request(""), &[]).is_empty());
     }

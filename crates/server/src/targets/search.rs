@@ -145,6 +145,7 @@ impl Server {
         }
         match origin {
             Origin::Transaction { id, admitted } if self.config.mode == Mode::Redirect => {
+                set.targets.sort_by_key(|target| std::cmp::Reverse(target.q));
                 let contacts: Vec<String> = set.targets.iter().filter_map(contact_value).collect();
                 let origin = Origin::Transaction { id, admitted };
                 match contacts.len() {

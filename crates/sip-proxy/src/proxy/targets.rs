@@ -36,12 +36,15 @@ impl Proxy {
     }
 
     /// The other answer to [`Ask::Resolve`](super::Ask::Resolve): the URI is one of ours, and these targets stand in its place, in the
-    /// order of their q; none means 480. A lookup of what was looked up before is left out.
-    pub fn handle_expanded(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, targets: Vec<Target>) {
+    /// order of their q, changed as it was to be; none means 480. A lookup of what was looked up before is left out.
+    pub fn handle_expanded(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, mut targets: Vec<Target>) {
         let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
         let Some(context) = self.contexts.get_mut(&id) else { return };
         if context.awaited(place).is_none() {
             return;
+        }
+        for target in &mut targets {
+            target.edits.insert_many(0, context.targets[place].edits.iter().cloned());
         }
         let (_, turn) = context.share(place);
         context.over(place);

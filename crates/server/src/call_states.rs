@@ -1,0 +1,66 @@
+//! The call-stateful mode: the calls under way are watched, so that they can be listed, counted and ended. The proxy below does not know.
+
+use crate::Server;
+use crate::admission::Admitted;
+use crate::identity::Caller;
+use calls::{Calls, Id, Output, Users};
+use engine::Now;
+use sip_message::{Method, Uri};
+use sip_transaction::{Packet, ServerTransactionId};
+
+impl Server {
+    /// The calls under way, as far as this shard knows; `None` unless calls are watched ([`Mode::CallStateful`](crate::Mode)).
+    pub fn calls(&self) -> Option<&Calls> {
+        self.calls.as_ref()
+    }
+
+    /// Ends a call of this shard, with a value of Reason for both its ends (RFC 3326), or none. Whether there is such a call.
+    pub fn hang_up(&mut self, now: Now, id: Id, reason: &str) -> bool {
+        let known = self.calls.as_mut().is_some_and(|calls| calls.hang_up(now, id, reason));
+        self.settle(now);
+        known
+    }
+
+    /// A request was let in.
+    pub(crate) fn watch_request(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: &Admitted) {
+        let Some(calls) = &mut self.calls else { return };
+        let request = &packet.message;
+        // Inside a dialog only what brings our token: anybody else could end what is not theirs in our books.
+        if request.to_tag().is_some() && !admitted.preprocessed.in_known_dialog() {
+            return;
+        }
+        if request.method() != Method::Invite {
+            return calls.handle_request(now, packet);
+        }
+        let ours = |uri: &Uri<'_>| {
+            let domains = &self.config.domains;
+            if domains.contains(uri, packet.flow.local) { domains.address_of_record(uri) } else { None }
+        };
+        let caller = if let Caller::User(user) = &admitted.caller { Some(user.clone()) } else { None };
+        let callee = request.request_uri_parsed().ok().as_ref().and_then(ours);
+        let users = Users {
+            caller: caller.as_ref().map(|user| user.as_str()),
+            callee: callee.as_ref().map(|user| user.as_str()),
+        };
+        calls.handle_invite(now, id, packet, users);
+    }
+
+    /// Does what ending calls takes. Whether there was anything to do.
+    pub(crate) fn tend_calls(&mut self, now: Now) -> bool {
+        let Some(output) = self.calls.as_mut().and_then(Calls::poll_output) else { return false };
+        match output {
+            Output::Bye(bye) => {
+                let branch = self.layer.mint_branch();
+                let via = format!("SIP/2.0/{} {};branch={}", bye.flow.transport, bye.flow.local, branch.as_str());
+                self.layer.send_request(now, &branch, bye.flow, Method::Bye, bye.with_via(via));
+            }
+            Output::GiveUp { invite, reason } => {
+                let reason = Some(&*reason).filter(|reason| !reason.is_empty());
+                self.proxy.handle_cancel(now, &mut self.layer, invite, reason);
+            }
+            // For the records of calls, which are kept by nobody yet.
+            Output::Event(_) => {}
+        }
+        true
+    }
+}
