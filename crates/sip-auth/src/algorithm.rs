@@ -72,10 +72,13 @@ impl Hash {
         if text.len() != 2 * length {
             return None;
         }
+        let mut bad = 0;
         for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = nibble(digits[0])? << 4 | nibble(digits[1])?;
+            let (high, low) = (NIBBLES[usize::from(digits[0])], NIBBLES[usize::from(digits[1])]);
+            bad |= high | low;
+            *byte = high << 4 | low;
         }
-        Some(Hash { bytes, length })
+        (bad & NO_NIBBLE == 0).then_some(Hash { bytes, length })
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -112,14 +115,21 @@ impl Hex {
     }
 }
 
-/// The value of a hexadecimal digit in any case.
-pub(crate) fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' | b'A'..=b'F' => Some((digit | 0x20) - b'a' + 10),
-        _ => None,
+/// What [`NIBBLES`] has for what is no digit.
+pub(crate) const NO_NIBBLE: u8 = 0x80;
+
+/// The values of hexadecimal digits in any case.
+pub(crate) static NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_NIBBLE; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = DIGITS[value];
+        nibbles[digit as usize] = value as u8;
+        nibbles[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
     }
-}
+    nibbles
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-use crate::algorithm::{DIGITS, nibble};
+use crate::algorithm::{DIGITS, NIBBLES, NO_NIBBLE};
 use engine::{Mac, Now, Rng};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -72,7 +72,13 @@ fn push_hex(text: &mut String, number: u64, digits: u32) {
 
 /// The number of at most 16 hexadecimal digits.
 fn hex_number(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number, digit| Some(number << 4 | u64::from(nibble(*digit)?)))
+    let (mut number, mut bad) = (0, 0);
+    for digit in digits {
+        let nibble = NIBBLES[usize::from(*digit)];
+        bad |= nibble;
+        number = number << 4 | u64::from(nibble);
+    }
+    (bad & NO_NIBBLE == 0).then_some(number)
 }
 
 #[cfg(test)]

@@ -32,9 +32,16 @@ impl AddressOfRecord {
     pub fn in_canonical(user: &str, domain: &str) -> Result<AddressOfRecord, BadValue> {
         check_user(user)?;
         if user.is_empty() {
-            return AddressOfRecord::of_text(domain.to_owned());
+            return AddressOfRecord::of_text(domain);
         }
-        AddressOfRecord::of_text([user, "@", domain].concat())
+        let mut room = [0; AOR_BYTES_MAX];
+        let length = user.len() + 1 + domain.len();
+        let place = room.get_mut(..length).ok_or(TOO_LONG)?;
+        let (name, rest) = place.split_at_mut(user.len());
+        name.copy_from_slice(user.as_bytes());
+        rest[0] = b'@';
+        rest[1..].copy_from_slice(domain.as_bytes());
+        AddressOfRecord::of_text(std::str::from_utf8(place).unwrap_or(domain)) // which it is, made of text
     }
 
     fn canonical(user: &str, host: &Host<'_>) -> Result<AddressOfRecord, BadValue> {
@@ -51,14 +58,11 @@ impl AddressOfRecord {
                 let _ = fmt::Write::write_fmt(&mut text, format_args!("{address}"));
             }
         }
-        AddressOfRecord::of_text(text)
+        AddressOfRecord::of_text(&text)
     }
 
-    fn of_text(text: String) -> Result<AddressOfRecord, BadValue> {
-        if text.len() > AOR_BYTES_MAX {
-            return Err(BadValue("address-of-record too long"));
-        }
-        Ok(AddressOfRecord(text.into()))
+    fn of_text(text: &str) -> Result<AddressOfRecord, BadValue> {
+        if text.len() > AOR_BYTES_MAX { Err(TOO_LONG) } else { Ok(AddressOfRecord(text.into())) }
     }
 
     /// `user@domain`, or `domain` alone when there is no user.
@@ -76,6 +80,8 @@ impl AddressOfRecord {
         self.0.rsplit_once('@').map_or(&*self.0, |(_, domain)| domain)
     }
 }
+
+const TOO_LONG: BadValue = BadValue("address-of-record too long");
 
 fn check_user(user: &str) -> Result<(), BadValue> {
     let control =

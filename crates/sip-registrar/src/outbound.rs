@@ -1,39 +1,33 @@
 use crate::{Binding, Refused};
 use sip_message::{HeaderName, Message, NameAddr, Params};
 
-/// What RFC 5626 section 6 says about the flows of one REGISTER.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Outbound {
-    /// Whether the phone knows what it is about.
-    supported: bool,
-    /// Whether the first hop keeps the flow: it is us, or it says so.
-    kept: bool,
+/// Whether the `reg-id` of a Contact with these parameters counts (RFC 5626 section 6).
+pub(crate) fn keeps_reg_id(request: &Message, params: Params<'_>, has_instance: bool) -> Result<bool, Refused> {
+    let Some(reg_id) = params.get("reg-id") else { return Ok(false) };
+    if !first_hop_keeps_flow(request) {
+        let supported = knows(request, "outbound");
+        return if supported { Err(Refused::FirstHopLacksOutbound) } else { Ok(false) };
+    }
+    if has_instance && (reg_id.is_empty() || !reg_id.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(Refused::Malformed("reg-id is not a number"));
+    }
+    Ok(has_instance)
 }
 
-impl Outbound {
-    /// `path` is what becomes of the request's Path. Several hops may have added to it, each in front of the others; the first hop's own
-    /// value, which alone may have `ob` (section 5.1), stands last.
-    pub(crate) fn of(request: &Message, supported: bool, path: &str) -> Outbound {
-        let direct = || request.values(HeaderName::Via).take(2).count() == 1;
-        let first_hop = || {
-            let value = request.values(HeaderName::Path).filter(|value| !value.is_empty()).last()?;
-            NameAddr::parse(value).ok()?.uri_parsed().ok()
-        };
-        let kept = if path.is_empty() { direct() } else { first_hop().is_some_and(|uri| uri.param("ob").is_some()) };
-        Outbound { supported, kept }
-    }
+/// Whether the sender says to know an extension; who requires it knows it.
+pub(crate) fn knows(request: &Message, option: &str) -> bool {
+    let mut options = request.values(HeaderName::Supported).chain(request.values(HeaderName::Require));
+    options.any(|known| known.eq_ignore_ascii_case(option))
+}
 
-    /// Whether the `reg-id` of a Contact with these parameters counts.
-    pub(crate) fn keeps_reg_id(&self, params: Params<'_>, has_instance: bool) -> Result<bool, Refused> {
-        let Some(reg_id) = params.get("reg-id") else { return Ok(false) };
-        match (self.kept, self.supported) {
-            (false, true) => Err(Refused::FirstHopLacksOutbound),
-            (false, false) => Ok(false),
-            (true, _) if !has_instance => Ok(false),
-            (true, _) if reg_id.is_empty() || !reg_id.bytes().all(|b| b.is_ascii_digit()) => {
-                Err(Refused::Malformed("reg-id is not a number"))
-            }
-            (true, _) => Ok(true),
+/// Whether the first hop is us, or says that it keeps the flow to the phone. Several hops may have added to Path, each in front of the
+/// others; the first hop's own value, which alone may have `ob` (section 5.1), stands last.
+fn first_hop_keeps_flow(request: &Message) -> bool {
+    match request.values(HeaderName::Path).filter(|value| !value.is_empty()).last() {
+        None => request.values(HeaderName::Via).take(2).count() == 1,
+        Some(first_hop) => {
+            let uri = NameAddr::parse(first_hop).and_then(|hop| hop.uri_parsed());
+            uri.is_ok_and(|uri| uri.param("ob").is_some())
         }
     }
 }

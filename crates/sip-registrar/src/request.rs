@@ -1,6 +1,6 @@
 use crate::binding::Parts;
 use crate::binding::instance_of;
-use crate::outbound::Outbound;
+use crate::outbound::{keeps_reg_id, knows};
 use crate::{AddressOfRecord, Binding, Config, Refused};
 use engine::Now;
 use sip_message::{Contacts, HeaderName, Message, NameAddr, Scheme, Uri, unfold};
@@ -50,8 +50,8 @@ impl Asked {
         epoch: impl FnOnce() -> u32,
     ) -> Result<Asked, Refused> {
         check_required(request)?;
-        let options = Options::of(request);
-        let mut asked = Asked { wish: Wish::Query, gruu: options.gruu, outbound: false };
+        let gruu = config.gruus.is_some() && knows(request, "gruu");
+        let mut asked = Asked { wish: Wish::Query, gruu, outbound: false };
         let malformed = |bad: sip_message::BadValue| Refused::Malformed(bad.0);
         let cseq = request.cseq().map_err(malformed)?.number;
         let contacts = match request.contacts().map_err(malformed)? {
@@ -68,15 +68,13 @@ impl Asked {
         if contacts.len() > CONTACTS_PER_REQUEST_MAX {
             return Err(Refused::TooManyContacts);
         }
-        let path = path_of(request)?;
-        let outbound = Outbound::of(request, options.outbound, &path);
         let common = Common {
             aor,
-            outbound,
+            request,
             call_id: request.call_id(),
             cseq,
             user_agent: unfold(request.header(HeaderName::UserAgent).unwrap_or("")),
-            path,
+            path: path_of(request)?,
             header_expires_s: request.header(HeaderName::Expires).map(|_| request.expires()),
             flow,
         };
@@ -87,7 +85,7 @@ impl Asked {
         if flows > 0 && stay().count() > 1 {
             return Err(Refused::Malformed("reg-id beside another Contact")); // RFC 5626 section 6
         }
-        asked.outbound = flows > 0 && options.outbound;
+        asked.outbound = flows > 0 && knows(request, "outbound");
         if updates.iter().any(|update| update.binding.instance().is_some()) {
             let epoch = epoch();
             updates = updates
@@ -100,28 +98,10 @@ impl Asked {
     }
 }
 
-/// The extensions that a phone says to know, as far as they matter here.
-struct Options {
-    gruu: bool,
-    outbound: bool,
-}
-
-impl Options {
-    /// Who requires something knows it.
-    fn of(request: &Message) -> Options {
-        let mut options = Options { gruu: false, outbound: false };
-        for option in request.values(HeaderName::Supported).chain(request.values(HeaderName::Require)) {
-            options.gruu |= option.eq_ignore_ascii_case("gruu");
-            options.outbound |= option.eq_ignore_ascii_case("outbound");
-        }
-        options
-    }
-}
-
 /// What all updates of one request have in common.
 struct Common<'a> {
     aor: &'a AddressOfRecord,
-    outbound: Outbound,
+    request: &'a Message,
     call_id: &'a str,
     cseq: u32,
     user_agent: Cow<'a, str>,
@@ -135,7 +115,7 @@ impl Common<'_> {
     fn update(&self, config: &Config, now: Now, contact: &NameAddr<'_>) -> Result<Update, Refused> {
         let uri = contact.uri_parsed().map_err(|bad| Refused::Malformed(bad.0))?;
         let instance = instance_of(contact.params);
-        let with_reg_id = self.outbound.keeps_reg_id(contact.params, instance.is_some())?;
+        let with_reg_id = keeps_reg_id(self.request, contact.params, instance.is_some())?;
         let requested_s = match contact.params.get("expires") {
             Some(_) => Some(contact.expires()),
             None => self.header_expires_s,
