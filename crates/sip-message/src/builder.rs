@@ -1,6 +1,6 @@
 use crate::edit::{Clean, ViaStamp};
 use crate::text::{push_address, push_number};
-use crate::{HeaderName, Message, reason_phrase};
+use crate::{HeaderName, Message, Method, reason_phrase};
 use bytes::Bytes;
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ impl Builder {
 
     /// A response to `request`, which came from `source`: Via (with `received` and `rport` as RFC 3261 section 18.2.1 and
     /// RFC 3581 have them), From, To, Call-ID and CSeq are copied (section 8.2.6.2), and Record-Route where a dialog may come of it
-    /// (section 12.1.1). The Reason-Phrase is the usual one.
+    /// (section 12.1.1), which a REGISTER makes none (section 10.3). The Reason-Phrase is the usual one.
     pub fn reply(request: &Message, status: u16, source: SocketAddr) -> Builder {
         let mut text = String::with_capacity(TEXT_USUAL);
         text.push_str("SIP/2.0 ");
@@ -50,7 +50,7 @@ impl Builder {
         text.push_str(reason_phrase(status));
         let mut builder = Builder::of_start_line(text);
         builder.copy_vias(request, source);
-        if (101..300).contains(&status) {
+        if (101..300).contains(&status) && request.method() != Method::Register {
             for value in request.fields(HeaderName::RecordRoute) {
                 Clean(&mut builder.text).copy("Record-Route", value);
             }
@@ -151,5 +151,33 @@ impl Builder {
         bytes.extend_from_slice(self.text.as_bytes());
         bytes.extend_from_slice(&self.body);
         Bytes::from(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Builder;
+    use crate::{HeaderName, Message};
+    use bytes::Bytes;
+
+    /// RFC 3261 sections 10.3 and 12.1.1.
+    #[test]
+    fn record_route_is_copied_where_a_dialog_may_come_of_it_and_never_for_a_register() {
+        for (method, status, copied) in [
+            ("INVITE", 100, false),
+            ("INVITE", 180, true),
+            ("INVITE", 200, true),
+            ("INVITE", 404, false),
+            ("SUBSCRIBE", 200, true),
+            ("REGISTER", 200, false),
+        ] {
+            let request = format!(
+                "{method} sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nRecord-Route: <sip:p;lr>\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n\r\n"
+            );
+            let request = Message::parse(Bytes::from(request)).unwrap();
+            let reply = Builder::reply(&request, status, ([192, 0, 2, 1], 5060).into()).finish();
+            let reply = Message::parse(reply).unwrap();
+            assert_eq!(reply.header(HeaderName::RecordRoute).is_some(), copied, "{status} to {method}");
+        }
     }
 }
