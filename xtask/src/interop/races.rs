@@ -54,9 +54,9 @@ fn meets_at_callee(world: &World, transport: &'static str) -> Result<()> {
         < INVITE
         > 180 INVITE
         < CANCEL
+        > 200 CANCEL
         > 200 INVITE
             sdp
-        > 200 CANCEL
         << ACK
         << BYE
         > 200 BYE";

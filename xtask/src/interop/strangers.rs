@@ -12,10 +12,10 @@ use crate::peers::raw::UdpPeer;
 use crate::peers::ringback::{self, Setup};
 use crate::peers::sipp;
 
-pub(super) const SCENARIOS: &[Row] =
-    &[("strangers_get_one_small_answer_and_nothing_is_forwarded", Needs::Ringback, one_small_answer)];
-/// These wait for dial rules.
-pub(super) const LOOPS: &[Row] = &[("a_loop_of_two_exchanges_ends", Needs::Ringback, loop_of_two)];
+pub(super) const SCENARIOS: &[Row] = &[
+    ("strangers_get_one_small_answer_and_nothing_is_forwarded", Needs::Ringback, one_small_answer),
+    ("a_loop_of_two_exchanges_ends", Needs::Ringback, loop_of_two),
+];
 
 /// Retransmissions would come after 0.5 s, 1.5 s and 3.5 s (timers A, E and G).
 const WATCHED: Duration = Duration::from_millis(3700);
