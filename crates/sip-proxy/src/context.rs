@@ -319,20 +319,13 @@ impl Context {
     }
 }
 
-impl Target {
-    /// Whether its Request-URI is equal to this one (RFC 3261 section 19.1.4).
-    pub(crate) fn leads_to(&self, uri: &str) -> bool {
-        self.uri.as_deref().is_some_and(|own| equal(own, uri))
-    }
-}
-
-/// Whether both are one target: the same way to the same URI, or two lookups of equal URIs (RFC 3261 section 19.1.4). Two phones may well
-/// have registered one URI over two flows.
+/// Whether a target was there before: the same way to the same URI, or a URI to be looked up that equals one which was tried, however that
+/// was reached (RFC 3261 section 19.1.4). Two phones may well have registered one URI over two flows.
 fn is_same(known: &Target, new: &Target) -> bool {
     match new.hop {
         crate::Hop::Flow(_) => known.hop == new.hop && known.uri == new.uri && known.routes == new.routes,
         crate::Hop::Resolve => {
-            known.routes == new.routes
+            (new.routes.is_none() || new.routes == known.routes)
                 && match (&known.uri, &new.uri) {
                     (Some(known), Some(new)) => equal(known, new),
                     (known, new) => known == new,

@@ -37,7 +37,8 @@ pub(crate) fn forwarded_request(
     let Copy { target, flow, breadth, mark } = *copy;
     let mut via = Text::new();
     via.push("SIP/2.0/").push(flow.transport.as_str()).push(" ").push_address(flow.local);
-    via.push(";branch=").push(branch).push(mark);
+    // Should there be a NAT on the way, its port is where the response must go (RFC 3581 section 3).
+    via.push(if flow.transport.reliable() { ";branch=" } else { ";rport;branch=" }).push(branch).push(mark);
     let mut edit = Edit::new(request).prepend(HeaderName::Via, via.as_str()).stamp_via(packet.flow.remote);
     for name in [HeaderName::ProxyAuthorization, HeaderName::Authorization] {
         edit = edit.remove_where(name, |credentials| is_for(credentials, &config.realm));

@@ -21,12 +21,15 @@ pub struct Target {
     pub routes: Option<String>,
     /// What is changed in the copy that goes there.
     pub edits: Edits,
+    /// What takes its place, one after the other, when it cannot be reached or says so itself (430, 503): the other flows of one phone
+    /// (RFC 5626 section 7), the next gateway. Whoever else has an answer has answered for all of them.
+    pub fallbacks: Vec<Target>,
 }
 
 impl Target {
     /// The target `uri` as it is: no routes, no changes, q = 1.
     pub fn new(uri: Option<String>, hop: Hop) -> Target {
-        Target { uri, hop, q: 1000, routes: None, edits: Edits::new() }
+        Target { uri, hop, q: 1000, routes: None, edits: Edits::new(), fallbacks: Vec::new() }
     }
 }
 

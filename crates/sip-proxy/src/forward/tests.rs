@@ -93,7 +93,7 @@ fn what_every_copy_has() {
     let out = copy("MESSAGE sip:b@b", received, &target("sip:c@x", ""), udp(), udp());
     assert_eq!(
         values(&out, HeaderName::Via),
-        ["SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKx.m", "SIP/2.0/UDP a;branch=z9hG4bK1;received=10.0.0.9"]
+        ["SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bKx.m", "SIP/2.0/UDP a;branch=z9hG4bK1;received=10.0.0.9"]
     );
     assert_eq!(values(&out, HeaderName::MaxForwards), ["4"]);
     assert_eq!(values(&out, HeaderName::MaxBreadth), ["7"]);
@@ -117,6 +117,8 @@ fn what_goes_over_a_stream_says_how_long_it_is() {
         let copy = copy("MESSAGE sip:b@b", fields, &target("sip:c@x", ""), udp(), to);
         assert_eq!(values(&copy, HeaderName::ContentLength), length.into_iter().map(str::to_owned).collect::<Vec<_>>());
     }
+    let over_tcp = copy("MESSAGE sip:b@b", "", &target("sip:c@x", ""), udp(), tcp);
+    assert_eq!(values(&over_tcp, HeaderName::Via)[0], "SIP/2.0/TCP 10.0.0.1:5060;branch=z9hG4bKx.m");
     let response = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/TCP b;branch=z9hG4bK2\r\nFrom: <sip:a@a>\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\nbody";
     let back = forwarded_response(&Message::parse(response.into()).expect("well-formed"), &[]).expect("a Via is left");
     let back = Message::parse(back).expect("well-formed");

@@ -108,27 +108,57 @@ impl Shared {
         response: Option<&Message>,
     ) -> bool {
         let branch = &mut context.branches[index];
-        let Some(way) = &mut branch.way else { return false };
-        let asked = response.and_then(|response| response.header(HeaderName::RetryAfter)).and_then(leading_number);
-        let length = asked.map_or(AVOIDED_FOR, |asked| Duration::from_secs(asked.min(RETRY_AFTER_S_MAX)));
-        self.avoided.add(now, &way.flow, length);
+        let mut next = None;
+        if let Some(way) = &mut branch.way {
+            let asked = response.and_then(|response| response.header(HeaderName::RetryAfter)).and_then(leading_number);
+            let length = asked.map_or(AVOIDED_FOR, |asked| Duration::from_secs(asked.min(RETRY_AFTER_S_MAX)));
+            self.avoided.add(now, &way.flow, length);
+            let (flow, mut others) = (way.flow, std::mem::take(&mut way.others));
+            if response.is_some() {
+                others.retain(|other| other.remote != flow.remote); // it has answered for all its transports
+            }
+            if !others.is_empty() {
+                next = Some((others.remove(0), others));
+            }
+        }
         // Once the caller has given up, or others are tried, no flow is worth a try.
         if context.settled.is_some() || branch.abandoned || layer.request_of(id).is_none() {
             return false;
         }
-        let (flow, mut others) = (way.flow, std::mem::take(&mut way.others));
-        if response.is_some() {
-            others.retain(|other| other.remote != flow.remote); // it has answered for all its transports
-        }
-        if others.is_empty() {
-            return false;
-        }
-        let next = others.remove(0);
         let (client, place, lost) = (branch.id, branch.place.map(usize::from), branch.lost);
-        self.forwarded.remove(&client);
-        context.branches.remove(index);
         let (breadth, _) = place.map_or((context.breadth, 0), |place| context.share(place));
-        self.start_branch(now, layer, id, context, place, breadth, next, Some(others), lost);
+        let started = match (next, place) {
+            (Some((flow, others)), _) => {
+                self.start_branch(now, layer, id, context, place, breadth, flow, Some(others), lost);
+                true
+            }
+            (None, Some(place)) => self.try_fallback(now, layer, id, context, place, breadth),
+            (None, None) => false,
+        };
+        if started {
+            self.forwarded.remove(&client);
+            context.branches.remove(index);
+        }
+        started
+    }
+
+    /// Puts what its target has for this case in the place of one that cannot be reached. Whether there was something.
+    pub(super) fn try_fallback(
+        &mut self,
+        now: Now,
+        layer: &mut TransactionLayer,
+        id: ServerTransactionId,
+        context: &mut Context,
+        place: usize,
+        breadth: u16,
+    ) -> bool {
+        let Some(target) = context.targets.get_mut(place).filter(|target| !target.fallbacks.is_empty()) else {
+            return false;
+        };
+        let mut fallbacks = std::mem::take(&mut target.fallbacks);
+        *target = fallbacks.remove(0);
+        target.fallbacks = fallbacks;
+        self.start_target(now, layer, id, context, place, breadth);
         true
     }
 }

@@ -108,7 +108,7 @@ impl Shared {
     }
 
     /// Tries a target with this share of the breadth: over its flow, or as soon as it is known where it is.
-    fn start_target(
+    pub(super) fn start_target(
         &mut self,
         now: Now,
         layer: &mut TransactionLayer,

@@ -36,10 +36,16 @@ pub(super) fn recurse(
             305 => (asked.to_owned(), Some(loose(contact.uri))),
             _ => (contact.uri.to_owned(), None),
         };
-        Target { uri: Some(uri), hop: Hop::Resolve, q: contact.q().unwrap_or(1000), routes, edits: edits.clone() }
+        Target {
+            uri: Some(uri),
+            hop: Hop::Resolve,
+            q: contact.q().unwrap_or(1000),
+            routes,
+            edits: edits.clone(),
+            fallbacks: Vec::new(),
+        }
     });
-    let targets = targets.filter(|target| !was_tried(context, target)).collect();
-    let (_, turn) = context.share(place);
+    let (targets, (_, turn)) = (targets.collect(), context.share(place));
     context.add_targets(targets, turn, request_uri);
     if left.is_empty() {
         return None;
@@ -58,12 +64,6 @@ fn is_usable(contact: &NameAddr<'_>, secure: bool) -> bool {
         Scheme::Sip | Scheme::Tel => !secure,
         Scheme::Other(_) => false,
     })
-}
-
-/// Whether this URI was tried before, however it was reached.
-fn was_tried(context: &Context, target: &Target) -> bool {
-    let uri = target.uri.as_deref().unwrap_or("");
-    target.routes.is_none() && context.targets.iter().any(|known| known.leads_to(uri))
 }
 
 /// A Route value for a proxy, which no proxy of today lacks `lr` for.

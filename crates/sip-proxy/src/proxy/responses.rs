@@ -70,7 +70,7 @@ impl Shared {
         message: Message,
     ) {
         let status = message.status();
-        if status == 503 && self.try_next(now, layer, id, context, index, Some(&message)) {
+        if matches!(status, 430 | 503) && self.try_next(now, layer, id, context, index, Some(&message)) {
             return;
         }
         let (abandoned, place) = (context.branches[index].abandoned, context.branches[index].place);

@@ -23,8 +23,10 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         let Some(breadth) = context.awaited(place) else { return };
         if flows.is_empty() {
-            context.best.add(Candidate { status: 404, message: None });
-            context.over(place);
+            if !self.shared.try_fallback(now, layer, id, context, place, breadth) {
+                context.best.add(Candidate { status: 404, message: None });
+                context.over(place);
+            }
         } else {
             self.shared.avoided.sort_last(now, &mut flows);
             let length = layer.request_of(id).map_or(0, |packet| packet.message.bytes().len());

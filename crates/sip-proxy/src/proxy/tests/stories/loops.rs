@@ -113,8 +113,8 @@ fn too_little_breadth_makes_a_fork_serial() {
 fn what_is_given_up_holds_its_breadth_until_it_has_ended() {
     let mut story = Story::new();
     let id = story.comes("INVITE", "sip:b@b", "Max-Breadth: 1\r\n");
-    let ring = Some(Duration::from_secs(5));
-    story.goes_to(id, TargetSet { targets: vec![at(1, 1000), at(2, 500)], ring, ..TargetSet::default() });
+    let (ring, on_no_answer) = (Some(Duration::from_secs(5)), vec![at(3, 1000)]);
+    story.goes_to(id, TargetSet { targets: vec![at(1, 1000), at(2, 500)], on_no_answer, ring, ..TargetSet::default() });
     story.told();
     story.says(1, 180);
     story.wait(5);

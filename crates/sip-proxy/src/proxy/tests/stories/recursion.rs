@@ -30,7 +30,11 @@ fn contacts_are_tried_by_their_q_and_the_caller_sees_no_3xx() {
 /// Section 16.5: no URI is in the target set twice.
 #[test]
 fn nothing_is_tried_twice() {
-    let mut story = redirected(302, "<sip:1@X>, <sip:b@b>, <sip:c@y>");
+    let mut story = Story::new();
+    let by_path = Target { routes: Some("<sip:edge;lr>".into()), ..at(1, 1000) };
+    story.invite(TargetSet { targets: vec![by_path], recurse: true, ..TargetSet::default() });
+    story.told();
+    story.says_more(1, 302, &[(CONTACT, "<sip:1@X>, <sip:b@b>, <sip:c@y>")]);
     assert_eq!(story.found(&[2]), "sip:c@y");
     story.tells(&["INVITE sip:c@y > 2"]);
     story.says_more(2, 301, &[(CONTACT, "<sip:%63@y>")]);
