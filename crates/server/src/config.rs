@@ -3,6 +3,7 @@ use engine::Now;
 use engine::{Mac, Rng};
 use routing::{Limiter, Rules};
 use sip_auth::Algorithm;
+use sip_registrar::Gruus;
 use std::sync::Arc;
 
 /// How an exchange is set up. The same for all its shards.
@@ -56,6 +57,7 @@ pub struct Keys {
     pub(crate) route: Mac,
     pub(crate) nonce: Mac,
     pub(crate) shard: Mac,
+    pub(crate) gruus: Gruus,
 }
 
 impl Config {
@@ -95,6 +97,7 @@ impl Keys {
             route: Mac::new(&mut rng),
             nonce: Mac::new(&mut rng),
             shard: Mac::new(&mut rng),
+            gruus: Gruus::new(&mut rng),
         }
     }
 }

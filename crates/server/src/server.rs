@@ -50,6 +50,7 @@ impl Server {
     /// The shard number `shard` of an exchange.
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
+        let registrar = sip_registrar::Config { gruus: Some(config.keys.gruus), ..config.registrar.clone() };
         let watched = config.mode == Mode::CallStateful;
         // A call that does not stay with us cannot be watched.
         let (realm, record_route) = (config.realm.clone(), config.record_route || watched);
@@ -58,7 +59,7 @@ impl Server {
         Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
-            registrar: Registrar::new(config.registrar.clone(), rng.split()),
+            registrar: Registrar::new(registrar, rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
             calls: watched.then(|| Calls::new(calls::Config::new(shard, config.keys.route), rng.split())),
             pending: Table::with_hasher(TableKey::new(&mut rng)),

@@ -5,7 +5,7 @@ use engine::Now;
 use routing::{Action, Decision, Destination, Facts, Rule};
 use sip_message::{HeaderName, Scheme, Uri};
 use sip_proxy::{HeaderEdit, Hop, Target, TargetSet};
-use sip_registrar::AddressOfRecord;
+use sip_registrar::{AddressOfRecord, Gruu};
 use sip_transaction::Packet;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub(crate) enum Aim {
     User(AddressOfRecord),
     /// The same, unless a rule says otherwise that depends on whether they are registered.
     UserOrRule(AddressOfRecord),
+    /// The URI is a GRUU: this very phone of a user's.
+    Phone(Box<Gruu>),
     /// It goes there.
     Targets(TargetSet),
     /// It goes there without keeping state.
@@ -62,6 +64,10 @@ impl Server {
         let packet = asking.packet;
         let Ok(uri) = Uri::parse(to) else { return Aim::refuse(404) };
         let user = self.user_of(&uri, packet);
+        if user.is_some() && uri.param("gr").is_some() {
+            let gruu = self.config.keys.gruus.resolve(&uri, |_| user);
+            return gruu.map_or(Aim::refuse(404), |gruu| Aim::Phone(Box::new(gruu)));
+        }
         if !self.config.rules.as_slice().is_empty()
             && let Some(facts) = self.facts(now, asking, uri, registered)
         {
@@ -128,15 +134,20 @@ impl Server {
     }
 
     fn target_set(&self, action: &Action, destinations: &[Destination<'_>], asking: Asking<'_>) -> TargetSet {
-        let parallel = matches!(action, Action::Fork { .. });
         let last = destinations.len().saturating_sub(1);
-        let targets = destinations.iter().enumerate().map(|(at, destination)| {
-            // All at once, or each when those before it have failed.
-            let q = if parallel { 1000 } else { (last - at).min(1000) as u16 };
+        let all = destinations.iter().enumerate().map(|(at, destination)| {
+            // Of a series, each when those before it have failed.
+            let q = if matches!(action, Action::Serial { .. }) { (last - at).min(1000) as u16 } else { 1000 };
             self.target(destination, asking, q)
         });
+        let mut targets: Vec<Target> = all.collect();
+        if matches!(action, Action::Dial { .. } | Action::Trunk { .. }) {
+            // Whoever has an answer has answered; the next is for where nobody is.
+            let fallbacks = targets.split_off(1);
+            targets.iter_mut().for_each(|first| first.fallbacks.clone_from(&fallbacks));
+        }
         let ring = if let Action::Serial { ring, .. } = action { Some(*ring) } else { None };
-        TargetSet { targets: targets.collect(), ring, recurse: self.config.recurse, ..TargetSet::default() }
+        TargetSet { targets, ring, recurse: self.config.recurse, ..TargetSet::default() }
     }
 
     fn target(&self, destination: &Destination<'_>, asking: Asking<'_>, q: u16) -> Target {

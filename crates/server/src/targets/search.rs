@@ -9,7 +9,7 @@ use engine::Now;
 use routing::{Forwards, Place};
 use sip_message::{Builder, HeaderName, Method, Scheme};
 use sip_proxy::{Hop, Target, TargetSet};
-use sip_registrar::{AddressOfRecord, Snapshot};
+use sip_registrar::{AddressOfRecord, Gruu, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Search {
     undecided: bool,
     /// Whose bindings are asked for.
     aor: AddressOfRecord,
+    /// Which phone of theirs it is for.
+    phone: Option<Box<Gruu>>,
 }
 
 /// What is searched for.
@@ -55,7 +57,7 @@ impl Server {
     /// A target of the proxy's is a user of ours: their bindings stand in its place.
     pub(crate) fn expand(&mut self, now: Now, id: ServerTransactionId, ticket: u64, aor: AddressOfRecord) {
         let (origin, caller) = (Origin::Target { id, ticket }, Caller::Unproved);
-        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor });
+        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone: None });
     }
 
     /// The bindings of the user that a search has come to, and what they have forwarded.
@@ -73,7 +75,7 @@ impl Server {
             }
         }
         // Calls are forwarded, nothing else.
-        let forwards = forwards.filter(|_| packet.message.method() == Method::Invite);
+        let forwards = forwards.filter(|_| search.phone.is_none() && packet.message.method() == Method::Invite);
         let elsewhere = forwards.and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
             (Some(place), _) => Some((place, Cause::Always)),
             (None, Some(place)) if !registered => Some((place, Cause::NotRegistered)),
@@ -86,8 +88,11 @@ impl Server {
             return self.follow(now, aim, search.origin, search.caller, trail);
         }
         let secure = packet.message.request_uri_parsed().is_ok_and(|uri| uri.scheme == Scheme::Sips);
-        let mut set =
-            TargetSet { targets: targets(snapshot, secure), recurse: self.config.recurse, ..TargetSet::default() };
+        let mut set = TargetSet {
+            targets: targets(snapshot, secure, search.phone.as_deref()),
+            recurse: self.config.recurse,
+            ..TargetSet::default()
+        };
         if let Some(forwards) = forwards {
             let later = |place: &Option<Place>, cause| {
                 place.as_ref().map_or(Vec::new(), |place| self.later_targets(now, packet, &search, place, cause))
@@ -96,6 +101,10 @@ impl Server {
             set.on_no_answer = later(&forwards.no_answer, Cause::NoAnswer);
             set.no_answer_after =
                 forwards.no_answer.as_ref().map(|_| Duration::from_secs(forwards.no_answer_after_s.into()));
+        }
+        if set.targets.is_empty() && search.phone.as_ref().is_some_and(|gruu| gruu.is_temporary()) {
+            // It stood for a registration that is over (RFC 5627 section 6.1).
+            return self.turn_away(now, search.origin, 404, None, None);
         }
         self.arrive(now, set, search.origin, &search.trail);
     }
@@ -110,8 +119,16 @@ impl Server {
     /// Goes where `aim` leads.
     fn follow(&mut self, now: Now, aim: Aim, origin: Origin, caller: Caller, trail: Vec<Diversion>) {
         match aim {
-            Aim::User(aor) => self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor }),
-            Aim::UserOrRule(aor) => self.ask_for_bindings(now, Search { origin, caller, trail, undecided: true, aor }),
+            Aim::User(aor) => {
+                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phone: None })
+            }
+            Aim::UserOrRule(aor) => {
+                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: true, aor, phone: None });
+            }
+            Aim::Phone(gruu) => {
+                let aor = gruu.aor.clone();
+                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phone: Some(gruu) });
+            }
             Aim::Targets(set) => self.arrive(now, set, origin, &trail),
             // One that has a transaction by now keeps it.
             Aim::Stateless(target) => {
@@ -183,7 +200,9 @@ impl Server {
         let (aim, diversion) = self.divert(now, packet, search, place, cause);
         let mut found = match aim {
             // Who that is is asked when it is needed.
-            Aim::User(_) | Aim::UserOrRule(_) => vec![Target::new(Some(diversion.to.clone()), Hop::Resolve)],
+            Aim::User(_) | Aim::UserOrRule(_) | Aim::Phone(_) => {
+                vec![Target::new(Some(diversion.to.clone()), Hop::Resolve)]
+            }
             Aim::Targets(set) => set.targets,
             Aim::Stateless(target) => vec![target],
             Aim::Redirect { .. } | Aim::Refuse { .. } => Vec::new(),

@@ -235,3 +235,52 @@ fn two_at_a_time() {
              Contact: <sip:bob@{bob}>;expires=3600",
     );
 }
+
+#[test]
+fn of_several_flows_of_one_phone_the_latest_is_used_and_the_others_when_it_fails() {
+    check(
+        "given bob registered ;+sip.instance=\"<urn:uuid:1>\";reg-id=1, bob2 registered ;+sip.instance=\"<urn:uuid:1>\";reg-id=2
+         stranger -> exchange  MESSAGE bob
+         exchange -> bob2      MESSAGE
+         bob2 -> exchange      486
+         exchange -> stranger  486
+         stranger -> exchange  MESSAGE bob
+         exchange -> bob2      MESSAGE          ; refused
+         exchange -> bob       MESSAGE
+             Request-URI: sip:bob@{bob}
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  MESSAGE bob
+         exchange -> bob2      MESSAGE
+         bob2 -> exchange      430
+         exchange -> bob       MESSAGE
+         bob -> exchange       200
+         exchange -> stranger  200",
+    );
+}
+
+#[test]
+fn a_gruu_reaches_one_phone_alone() {
+    check(
+        "given bob registered ;+sip.instance=\"<urn:uuid:1>\", bob2 registered ;+sip.instance=\"<urn:uuid:2>\"
+         stranger -> exchange  MESSAGE sip:bob@example.org;gr=urn:uuid:2
+         exchange -> bob2      MESSAGE
+         bob2 -> exchange      200
+         exchange -> stranger  200
+         stranger -> exchange  MESSAGE sip:bob@example.org;gr=urn:uuid:3
+         exchange -> stranger  480
+         stranger -> exchange  MESSAGE sip:bob@example.org;gr
+         exchange -> stranger  404",
+    );
+}
+
+#[test]
+fn phones_that_know_gruus_are_given_some() {
+    check(
+        "bob -> exchange  REGISTER exchange
+             Supported: gruu
+             Contact: <sip:bob@{bob}>;+sip.instance=\"<urn:uuid:1>\"
+         exchange -> bob  200
+             Contact: <sip:bob@{bob}>;+sip.instance=\"<urn:uuid:1>\"*pub-gruu=\"sip:bob@example.org;gr=urn:uuid:1\"*temp-gruu=\"sip:tgruu.*@example.org;gr\"*",
+    );
+}

@@ -237,3 +237,29 @@ fn a_forward_to_an_outside_number_goes_by_the_rules() {
          stranger -> exchange  ACK",
     );
 }
+
+#[test]
+fn the_next_gateway_is_for_when_nobody_is_at_the_first() {
+    check_with(
+        |config| {
+            let to = places(["sip:{user}@one.test", "sip:{user}@two.test"]);
+            set(config, vec![rule("9*", Action::Dial { to })]);
+        },
+        "given host:one.test is one, host:two.test is two
+         alice -> exchange  INVITE sip:99@example.org
+         exchange -> one    INVITE
+         one -> exchange    486
+         exchange -> one    ACK
+         exchange -> alice  486
+         alice -> exchange  ACK, INVITE sip:99@example.org
+         exchange -> one    INVITE
+         one -> exchange    503
+         exchange -> one    ACK
+         exchange -> two    INVITE
+             Request-URI: sip:99@two.test
+         two -> exchange    486
+         exchange -> two    ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}
