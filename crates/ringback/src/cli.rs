@@ -1,7 +1,7 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
 use crate::commands::{
-    answer, call, completions, config, demo, inspect, load, message, options, reg, register, serve, user,
+    answer, call, completions, config, demo, inspect, load, message, options, reg, register, route, serve, user,
 };
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Options(options::Arguments),
     Inspect(inspect::Arguments),
     Load(load::Arguments),
+    Route(route::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
 }

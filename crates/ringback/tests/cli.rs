@@ -98,6 +98,8 @@ fn wrong_usage_is_2_and_help_begins_with_an_example() {
         "options",
         "inspect",
         "load",
+        "route",
+        "route test",
         "config",
         "config check",
         "config show",

@@ -60,6 +60,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// The word for it in the configuration.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Action::Dial { .. } => "dial",
+            Action::Fork { .. } => "fork",
+            Action::Serial { .. } => "serial",
+            Action::Redirect { .. } => "redirect",
+            Action::Reject { .. } => "reject",
+            Action::Trunk { .. } => "trunk",
+            Action::User => "user",
+            Action::Stateless { .. } => "stateless",
+        }
+    }
+
     /// The places in it.
     pub fn places(&self) -> &[Place] {
         match self {

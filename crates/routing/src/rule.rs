@@ -49,9 +49,9 @@ impl Rule {
         self.open || !self.action.leads_out()
     }
 
-    /// The number as the rule changes it.
+    /// The number as the rule changes it; empty when nothing of it is left.
     pub(crate) fn rewrite<'n>(&self, number: &'n str) -> Cow<'n, str> {
         let rest = number.char_indices().nth(self.strip).map_or("", |(at, _)| &number[at..]);
-        if self.prefix.is_empty() || number.is_empty() { rest.into() } else { format!("{}{rest}", self.prefix).into() }
+        if self.prefix.is_empty() || rest.is_empty() { rest.into() } else { format!("{}{rest}", self.prefix).into() }
     }
 }

@@ -138,6 +138,11 @@ impl Rules {
         self.fill(place, &address::number(&facts.to), facts)
     }
 
+    /// The URI of a number or user of ours.
+    pub fn home_uri(&self, number: &str) -> String {
+        format!("sip:{}@{}", address::escape_user(number), self.home)
+    }
+
     fn fill(&self, place: &Place, user: &str, facts: &Facts<'_>) -> Option<String> {
         let host = facts.to.host.to_string();
         let host = if host.is_empty() { self.home.as_str() } else { host.as_str() };

@@ -237,7 +237,8 @@ fn where_rules_lead() {
     assert_eq!(destinations(rule(Action::User, 3, ""), &tel), ["sip:301@home.example"]);
     // Nothing is left of the number.
     for action in [trunks(), Action::User, Action::Dial { to: places(&["sip:{user}@y"]) }] {
-        assert!(destinations(rule(action, 9, ""), &out).is_empty());
+        assert!(destinations(rule(action.clone(), 9, ""), &out).is_empty());
+        assert!(destinations(rule(action, 7, "+49"), &out).is_empty());
     }
     let stateless = |to: &[&str]| Action::Stateless { to: places(to).pop() };
     let foreign = Call { to: "sip:a@else.example;x=y", ours: false, ..CALL };

@@ -24,7 +24,7 @@ struct Shared {
 struct Known {
     secrets: Secrets,
     /// Few have any.
-    forwards: Option<Box<Forwards>>,
+    forwards: Option<Arc<Forwards>>,
 }
 
 impl Accounts {
@@ -48,9 +48,9 @@ impl Accounts {
     }
 
     /// Where calls to `name` go instead; `None` when they go nowhere else, and for a name that is nobody's.
-    pub fn forwards(&self, name: &str) -> Option<Forwards> {
+    pub fn forwards(&self, name: &str) -> Option<Arc<Forwards>> {
         let by_name = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        by_name.get(name)?.forwards.as_deref().cloned()
+        by_name.get(name)?.forwards.clone()
     }
 
     /// Whether there is such an account.
@@ -102,7 +102,7 @@ impl Accounts {
         let valid = in_file.into_iter().filter(|account| account.realm == self.0.realm);
         let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = |account: Account| {
-            let forwards = (!account.forwards.is_empty()).then(|| Box::new(account.forwards));
+            let forwards = (!account.forwards.is_empty()).then(|| Arc::new(account.forwards));
             (account.name, Known { secrets: account.secrets, forwards })
         };
         let all = valid.chain(configured).map(known).collect();

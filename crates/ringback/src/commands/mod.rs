@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod reg;
 pub(crate) mod register;
+pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod user;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             Command::User(arguments) => Some(arguments.configured()),
             Command::Reg(arguments) => Some(arguments.configured()),
             Command::Config(arguments) => arguments.configured(),
+            Command::Route(arguments) => Some(arguments.configured()),
             _ => None,
         };
         let configured = configured.ok_or_else(|| Failure::usage("this command takes no --config, --data or --set"))?;
@@ -48,6 +50,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Command::Load(arguments) => load::run(&arguments, console),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Config(arguments) => config::run(arguments, console),
+        Command::Route(arguments) => route::run(&arguments, console),
         Command::Inspect(arguments) => inspect::run(&arguments, console),
     }
 }

@@ -54,7 +54,7 @@ impl Backend<Server> for World {
                 Some(Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) })
             }
             Ask::Bindings { ticket, aor } => {
-                let (snapshot, forwards) = (self.bindings.fetch(now, &aor), None);
+                let (snapshot, forwards) = (self.bindings.fetch(now, &aor), self.accounts.forwards(aor.user()));
                 Some(Answer::Bindings { ticket, snapshot, forwards })
             }
             // It was let in a moment before the account went.
