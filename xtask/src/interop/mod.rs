@@ -172,8 +172,6 @@ const WAITING: &[&str] = &[
     "openssl_is_shown_a_chain_for_the_right_names",
     "half_open_tls_connections_leave_others_served",
     "half_open_websockets_leave_others_served",
-    "cancel_that_meets_a_200_at_the_callee_over_udp",
-    "cancel_that_meets_a_200_at_the_callee_over_tcp",
 ];
 
 /// How scenarios are listed: name, needs, and what is done.

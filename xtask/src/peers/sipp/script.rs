@@ -20,8 +20,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// For how long an end lingers: most of what was lost has been sent again by then.
-const LINGER_MS: u32 = 8000;
+/// For how long an end lingers: as long as anybody sends again (timer F, RFC 3261 section 17.1.2.2).
+const LINGER_MS: u32 = 32_000;
 /// What [`End`](super::End) waits for where sipp itself does not end.
 pub(super) const DONE: &str = "played to the end";
 const SDP: &str = "v=0\no=sipp 1 1 IN IP[local_ip_type] [local_ip]\ns=-\nc=IN IP[media_ip_type] [media_ip]\nt=0 0\n\
