@@ -80,6 +80,5 @@ pub(crate) fn edits(request: &Message, caller: &Caller) -> Edits {
 }
 
 fn wants(request: &Message, level: &str) -> bool {
-    let mut levels = request.fields(HeaderName::Privacy).flat_map(|value| value.split([';', ',']));
-    levels.any(|word| word.trim().eq_ignore_ascii_case(level))
+    request.privacy().any(|wanted| wanted.eq_ignore_ascii_case(level))
 }

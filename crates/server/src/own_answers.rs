@@ -45,7 +45,8 @@ impl Server {
         if begins && demands_too_much(request) {
             return Some(self.reply(packet, 500).reason("Privacy service not available"));
         }
-        if is_session(request) && session_expires(request).is_some_and(|seconds| seconds < MIN_SE_S) {
+        let lasts = request.session_expires().filter(|_| is_session(request)).and_then(Result::ok);
+        if lasts.is_some_and(|session| session.interval_s < MIN_SE_S) {
             return Some(self.reply(packet, 422).header(HeaderName::MinSe, MIN_SE_S));
         }
         None
@@ -92,10 +93,4 @@ impl Server {
 
 fn is_session(request: &Message) -> bool {
     matches!(request.method(), Method::Invite | Method::Update)
-}
-
-/// The seconds of Session-Expires, when it can be read.
-fn session_expires(request: &Message) -> Option<u32> {
-    let value = request.header(HeaderName::SessionExpires)?;
-    value.split(';').next()?.trim().parse().ok()
 }

@@ -263,8 +263,12 @@ impl Server {
                 self.registrar.handle_register(now, id.to_bits(), aor.clone(), &packet.message, packet.flow);
             }
             Purpose::Register(None) => {
-                let reply = self.reply(packet, 404).finish();
-                self.layer.refuse(now, id, 404, reply);
+                // An address-of-record is a SIP URI (RFC 3261 section 10.3 item 5).
+                let to = packet.message.to().ok().and_then(|to| to.uri_parsed().ok());
+                let sip = to.is_some_and(|to| matches!(to.scheme, Scheme::Sip | Scheme::Sips));
+                let status = if sip { 404 } else { 400 };
+                let reply = self.reply(packet, status).finish();
+                self.layer.refuse(now, id, status, reply);
             }
             Purpose::Exchange | Purpose::User | Purpose::Elsewhere if admitted.preprocessed.leads_on() => {
                 self.forward(now, id, admitted, TargetSet::default());

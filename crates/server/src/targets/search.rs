@@ -89,7 +89,7 @@ impl Server {
         }
         let secure = packet.message.request_uri_parsed().is_ok_and(|uri| uri.scheme == Scheme::Sips);
         let mut set = TargetSet {
-            targets: targets(snapshot, secure, search.phone.as_deref()),
+            targets: targets(&packet.message, snapshot, secure, search.phone.as_deref()),
             recurse: self.config.recurse,
             ..TargetSet::default()
         };

@@ -283,3 +283,20 @@ fn a_place_that_is_tried_late_has_its_whole_time() {
          exchange -> bob2   ACK",
     );
 }
+
+#[test]
+fn phones_that_the_caller_does_not_want_are_left_out() {
+    check(
+        "given bob registered ;mobility=\"mobile\", bob2 registered ;mobility=\"fixed\";methods=\"INVITE,MESSAGE\"
+         stranger -> exchange  MESSAGE bob
+             Reject-Contact: *;mobility=\"mobile\"
+         exchange -> bob2      MESSAGE
+         bob2 -> exchange      200
+         exchange -> stranger  200
+         stranger -> exchange  SUBSCRIBE bob
+             Event: presence
+         exchange -> bob       SUBSCRIBE
+         bob -> exchange       489
+         exchange -> stranger  489",
+    );
+}
