@@ -25,7 +25,8 @@ pub fn serve<B: Backend<Server> + Clone + Send + Sync + 'static>(
         Arc::new(move |bytes: &Bytes| Some(server::owner(&keys, shards, &Message::parse(bytes.clone()).ok()?)));
     let config = ServeConfig { owner: Some(owner), ..config };
     serve_engines(config, move |shard| {
-        let backend = Resolving { resolver: Resolver::new(shard.addresses), others: backend.clone() };
+        let resolver = Resolver::new(shard.addresses).with_plans(shard.plans);
+        let backend = Resolving { resolver, others: backend.clone() };
         (make_shard(shard.index, shard.addresses), backend)
     })
 }

@@ -41,8 +41,8 @@ pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
 pub use resolve::{
-    FLOWS_MAX, PlanConnection, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver,
-    SERVICES_MAX, TARGETS_MAX,
+    FLOWS_MAX, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX,
+    TARGETS_MAX,
 };
 pub use serving::{Owner, ServeConfig, Serving, Shard, serve_engines};
 pub use stream::{

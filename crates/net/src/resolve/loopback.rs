@@ -1,12 +1,12 @@
 //! The resolver against a name server on loopback, and without any.
 
-use super::{FLOWS_MAX, PlanConnection, RESOLVES_MAX, Resolver};
-use crate::LocalAddress;
+use super::{FLOWS_MAX, RESOLVES_MAX, Resolver};
 use crate::dns::DnsConfig;
 use crate::dns::zone::Zone;
+use crate::{LocalAddress, Plans};
 use sip_message::{NextHop, Transport};
-use sip_transaction::{ConnectionId, Flow};
-use std::sync::{Arc, Mutex};
+use sip_transaction::Flow;
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 const LISTENING: [(Transport, &str); 2] = [(Transport::Udp, "127.0.0.1:5061"), (Transport::Tcp, "127.0.0.1:5062")];
@@ -239,29 +239,28 @@ async fn names_are_looked_up_but_not_more_than_allowed_at_once() {
 #[tokio::test]
 async fn connections_of_tls_and_websocket_are_planned_for_the_domain_of_the_uri() {
     let zone = Arc::new(Zone::new(
-        "safe.test             NAPTR 10 10 s SIPS+D2T - _sips._tcp.provider.test
-         _sips._tcp.provider.test SRV 0 0 5071 one.provider.test
-         one.provider.test     A 127.0.0.11",
+        "safe.test              NAPTR 10 10 s SIPS+D2T - _sips._tcp.provider.test
+         safe.test              NAPTR 20 10 s SIP+D2W  - _sip._ws.provider.test
+         _sip._ws.provider.test SRV 0 0 8080 one.provider.test
+         one.provider.test      A 127.0.0.11",
     ));
-    let planned: Arc<Mutex<Vec<(Transport, String, String)>>> = Arc::default();
-    let plan: PlanConnection = {
-        let planned = planned.clone();
-        Arc::new(move |transport, _, remote, domain| {
-            planned.lock().unwrap().push((transport, remote.to_string(), domain.to_owned()));
-            (remote.port() != 1).then_some(ConnectionId(77))
-        })
-    };
+    let plans = Plans::new(None, true); // no TLS, but WebSockets
     let ours = asking(&zone).await;
-    assert_eq!(ours.resolve(&hop(None, "safe.test", None)).await, [], "without a plan there is no TLS");
-    let ours = ours.with_plans(&[Transport::Tls], plan);
-    let tls = |remote| Flow { connection: Some(ConnectionId(77)), ..flow(Transport::Tls, "127.0.0.1:5061", remote) };
-    assert_eq!(ours.resolve(&hop(None, "safe.test", None)).await, [tls("127.0.0.11:5071")]);
-    let numeric = NextHop { secure: true, ..hop(None, "127.0.0.1", None) };
-    assert_eq!(ours.resolve_at_once(&numeric), Some(vec![tls("127.0.0.1:5061")]));
-    assert_eq!(ours.resolve_at_once(&NextHop { port: Some(1), ..numeric }), Some(vec![]), "refused");
-    let expected = [("127.0.0.11:5071", "safe.test"), ("127.0.0.1:5061", "127.0.0.1"), ("127.0.0.1:1", "127.0.0.1")];
-    let expected = expected.map(|(remote, domain)| (Transport::Tls, remote.to_owned(), domain.to_owned()));
-    assert_eq!(*planned.lock().unwrap(), expected);
+    let safe = hop(None, "safe.test", None);
+    assert_eq!(ours.resolve(&safe).await, [], "without plans there is neither");
+    let ours = ours.with_plans(&plans);
+    let numeric = hop(Some(Transport::Ws), "127.0.0.1", None);
+    let found = [ours.resolve(&safe).await, ours.resolve_at_once(&numeric).unwrap()];
+    let expected = [("127.0.0.11:8080", "safe.test"), ("127.0.0.1:80", "127.0.0.1")];
+    for (flows, (remote, domain)) in found.into_iter().zip(expected) {
+        let [flow] = flows[..] else { panic!("{flows:?}") };
+        let plan = plans.get(flow.connection.unwrap()).unwrap();
+        assert_eq!((flow.transport, flow.remote), (Transport::Ws, remote.parse().unwrap()));
+        assert_eq!((plan.transport, plan.local, plan.remote), (flow.transport, flow.local, flow.remote));
+        assert_eq!(plan.domain, domain);
+    }
+    assert_eq!(ours.resolve_at_once(&hop(Some(Transport::Tls), "127.0.0.1", None)), Some(vec![]));
+    assert_eq!(ours.resolve_at_once(&NextHop { secure: true, ..hop(None, "127.0.0.1", None) }), Some(vec![]));
 }
 
 #[tokio::test]

@@ -16,4 +16,3 @@ mod loopback;
 pub use locate::{SERVICES_MAX, TARGETS_MAX};
 pub use memory::{REMEMBERED_MAX, REMEMBERED_TIME_MAX};
 pub use resolver::{FLOWS_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver};
-pub use ways::PlanConnection;

@@ -1,8 +1,8 @@
 use super::locate::{Place, locate, locate_address};
 use super::memory::Memory;
-use super::ways::{PlanConnection, Ways};
+use super::ways::Ways;
 use crate::dns::{DnsConfig, Names};
-use crate::{LocalAddress, system_rng};
+use crate::{LocalAddress, Plans, system_rng};
 use engine::Rng;
 use sip_message::{NextHop, Transport};
 use sip_transaction::Flow;
@@ -61,9 +61,9 @@ impl Resolver {
         Resolver { names: Arc::new(Names::new(config)), shared: Shared::new(), ..self }
     }
 
-    /// The same, for those transports of TLS and WebSocket, too, that are `opened` here; `plan` plans their connections.
-    pub fn with_plans(self, opened: &[Transport], plan: PlanConnection) -> Resolver {
-        Resolver { ways: self.ways.planning(opened, plan), shared: Shared::new(), ..self }
+    /// The same, for those transports of TLS and WebSocket, too, that connections can be planned of.
+    pub fn with_plans(self, plans: &Plans) -> Resolver {
+        Resolver { ways: self.ways.planning(plans), shared: Shared::new(), ..self }
     }
 
     /// What [`Resolver::resolve`] would find, where it need not wait: for a host written as an address, and what it found a moment ago

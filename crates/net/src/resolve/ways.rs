@@ -1,37 +1,34 @@
 use super::locate::Place;
 use super::preference::distaste;
-use crate::LocalAddress;
+use crate::{LocalAddress, Plans};
 use sip_message::Transport;
-use sip_transaction::{ConnectionId, Flow};
-use std::fmt;
+use sip_transaction::Flow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-/// Plans a connection: the transport, the local and the remote address, and the domain that the other end must prove to be (RFC 5922
-/// section 7.3: that of the URI, whatever DNS made of it). `None` when that cannot be.
-pub type PlanConnection = Arc<dyn Fn(Transport, SocketAddr, SocketAddr, &str) -> Option<ConnectionId> + Send + Sync>;
+/// The transports whose connections are planned: there is a domain to be proved, or asked for.
+const PLANNED: [Transport; 3] = [Transport::Tls, Transport::Ws, Transport::Wss];
 
-/// The ways out of here: the addresses that we send from, and who plans connections.
-#[derive(Clone)]
+/// The ways out of here: the addresses that we send from, and the connections that can be planned.
+#[derive(Debug, Clone)]
 pub(super) struct Ways {
     listening: Arc<[LocalAddress]>,
     transports: Vec<Transport>,
-    plan: Option<PlanConnection>,
+    plans: Option<Plans>,
 }
 
 impl Ways {
     /// Datagrams from where we listen for them, and TCP, for which nobody need listen.
     pub(super) fn new(listening: &[LocalAddress]) -> Ways {
         let udp = listening.iter().any(|local| local.transport == Transport::Udp).then_some(Transport::Udp);
-        Ways { listening: listening.into(), transports: udp.into_iter().chain([Transport::Tcp]).collect(), plan: None }
+        Ways { listening: listening.into(), transports: udp.into_iter().chain([Transport::Tcp]).collect(), plans: None }
     }
 
-    /// The same, and those of `opened` whose connections must be planned: TLS and WebSocket.
-    pub(super) fn planning(mut self, opened: &[Transport], plan: PlanConnection) -> Ways {
-        self.transports.retain(|transport| !is_planned(*transport));
-        self.transports.extend(opened.iter().filter(|transport| is_planned(**transport)));
-        self.transports.sort();
-        self.plan = Some(plan);
+    /// The same, and those of TLS and WebSocket that `plans` has connections of.
+    pub(super) fn planning(mut self, plans: &Plans) -> Ways {
+        self.transports.retain(|transport| !PLANNED.contains(transport));
+        self.transports.extend(PLANNED.into_iter().filter(|transport| plans.opens(*transport)));
+        self.plans = Some(plans.clone());
         self
     }
 
@@ -47,8 +44,9 @@ impl Ways {
             return None;
         }
         let local = self.local(transport, remote)?;
-        let connection = match &self.plan {
-            Some(plan) if is_planned(transport) => Some(plan(transport, local, remote, domain)?),
+        let connection = match &self.plans {
+            // Whom it must prove to be is in the URI, whatever DNS made of it (RFC 5922 section 7.3).
+            Some(plans) if PLANNED.contains(&transport) => Some(plans.plan(transport, local, remote, domain)?),
             _ => None,
         };
         Some(Flow { transport, local, remote, connection })
@@ -78,19 +76,6 @@ impl Ways {
             }
             None => None,
         }
-    }
-}
-
-impl fmt::Debug for Ways {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ways").field("listening", &self.listening).field("transports", &self.transports).finish()
-    }
-}
-
-fn is_planned(transport: Transport) -> bool {
-    match transport {
-        Transport::Udp | Transport::Tcp => false,
-        Transport::Tls | Transport::Ws | Transport::Wss => true,
     }
 }
 

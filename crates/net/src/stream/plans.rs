@@ -57,6 +57,17 @@ impl Plans {
         Plans { driver, ..self.clone() }
     }
 
+    /// Whether connections of this transport are opened here.
+    pub fn opens(&self, transport: Transport) -> bool {
+        match transport {
+            Transport::Udp => false,
+            Transport::Tcp => true,
+            Transport::Tls => self.tls.is_some(),
+            Transport::Ws => self.opens_websockets,
+            Transport::Wss => self.opens_websockets && self.tls.is_some(),
+        }
+    }
+
     /// The connection from `local` to `remote` whose other end shows, where the transport has TLS, a certificate for `domain`: the host of
     /// the URI that is followed, not what DNS made of it (RFC 5922 section 7.3), or an address without brackets. `None`: connections of
     /// this transport are not opened here (TLS without a [`Tls`], WebSocket by a server, UDP).
@@ -70,14 +81,7 @@ impl Plans {
         remote: SocketAddr,
         domain: &str,
     ) -> Option<ConnectionId> {
-        let is_opened = match transport {
-            Transport::Udp => false,
-            Transport::Tcp => true,
-            Transport::Tls => self.tls.is_some(),
-            Transport::Ws => self.opens_websockets,
-            Transport::Wss => self.opens_websockets && self.tls.is_some(),
-        };
-        if !is_opened {
+        if !self.opens(transport) {
             return None;
         }
         let plan = Plan { transport, local, remote, domain: domain.to_ascii_lowercase() };

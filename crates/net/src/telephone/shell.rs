@@ -47,7 +47,7 @@ impl PhoneShell {
         let serving = serve_engines(serving, move |shard| {
             let _ = commands_sender.send(shard.later.clone());
             let backend = PhoneBackend {
-                resolver: Resolver::new(shard.addresses),
+                resolver: Resolver::new(shard.addresses).with_plans(shard.plans),
                 media: MediaSockets::new(media_ports.clone(), system_rng()),
                 events: events_sender.clone(),
             };
