@@ -151,6 +151,44 @@ mod tests {
         }
     }
 
+    /// Every short pattern against every short text, and against every other pattern.
+    #[test]
+    fn what_matches_and_what_covers_agree_with_the_definition() {
+        fn matches(pattern: &[u8], text: &[u8]) -> bool {
+            match (pattern.split_first(), text.split_first()) {
+                (None, None) => true,
+                (Some((b'*', rest)), _) => {
+                    matches(rest, text) || text.split_first().is_some_and(|(_, text)| matches(pattern, text))
+                }
+                (Some((b'?', rest)), Some((_, text))) => matches(rest, text),
+                (Some((letter, rest)), Some((other, text))) => letter == other && matches(rest, text),
+                _ => false,
+            }
+        }
+        fn words(letters: &str, length: usize) -> Vec<String> {
+            let mut all = vec![String::new()];
+            for _ in 0..length {
+                let longer = all.iter().flat_map(|word| letters.chars().map(move |letter| format!("{word}{letter}")));
+                all = all.iter().cloned().chain(longer).collect();
+                all.sort();
+                all.dedup();
+            }
+            all
+        }
+        let texts = words("ab", 5);
+        let patterns: Vec<_> =
+            words("ab*?", 3).iter().filter(|word| !word.is_empty()).map(|word| pattern(word)).collect();
+        for wide in &patterns {
+            for text in &texts {
+                assert_eq!(wide.matches(text), matches(wide.text.as_bytes(), text.as_bytes()), "{wide} {text}");
+            }
+            for narrow in patterns.iter().filter(|narrow| wide.covers(narrow)) {
+                let missed = texts.iter().find(|text| narrow.matches(text) && !wide.matches(text));
+                assert_eq!(missed, None, "{wide} does not cover {narrow}");
+            }
+        }
+    }
+
     #[test]
     fn a_pattern_that_was_probably_a_star_code() {
         for (text, is) in

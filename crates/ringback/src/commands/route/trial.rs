@@ -50,10 +50,12 @@ impl Trial<'_> {
             (None, None) => "by somebody who has proved nothing".to_owned(),
         };
         self.console.say(format!("{} from {} to {}, {who}", case.method(), case.from(), case.to));
-        if case.config.auth.required && case.trunk.is_none() && case.caller.is_none() {
-            if let Some(name) = case.name_used() {
-                return refused(407, format!("{name} is none of our users, so that nobody can log in with that name"));
-            }
+        if case.config.auth.required
+            && case.trunk.is_none()
+            && case.caller.is_none()
+            && let Some(name) = case.name_used()
+        {
+            return refused(407, format!("{name} is none of our users, so that nobody can log in with that name"));
         }
         self.follow(&case.to, &mut Vec::new())
     }
