@@ -6,6 +6,7 @@
 
 mod data_folder;
 mod error;
+mod tls_folder;
 
 mod account;
 mod accounts;
@@ -20,4 +21,5 @@ pub use accounts::Accounts;
 pub use bindings::Bindings;
 pub use data_folder::{DataFolder, FolderLock, KEY_BYTES};
 pub use error::StoreError;
+pub use tls_folder::{TlsFile, TlsFolder};
 pub use users_file::{UsersFile, unhex};
