@@ -7,6 +7,9 @@ pub const RING_S: u32 = 20;
 /// Seconds that a destination may ring at most: beyond three minutes callers' own timers end it (RFC 3261 section 16.6, timer C).
 pub const RING_S_MAX: u32 = 180;
 
+/// Places that one rule may name: as many as the proxy tries for one request.
+pub const PLACES_MAX: usize = 20;
+
 /// The statuses that a redirection may have (RFC 3261 section 21.3).
 pub const REDIRECTS: [u16; 5] = [300, 301, 302, 305, 380];
 

@@ -22,7 +22,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, REDIRECTS, RING_S, RING_S_MAX};
+pub use action::{Action, PLACES_MAX, REDIRECTS, RING_S, RING_S_MAX};
 pub use address::AddressPattern;
 pub use facts::Facts;
 pub use forwards::{Forwards, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX};

@@ -77,7 +77,7 @@ pub(crate) struct Proxy {
 }
 
 /// What TLS needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tls {
     /// The files with our certificate's chain and its key; `None`: our own local CA makes them.
     pub(crate) files: Option<(PathBuf, PathBuf)>,

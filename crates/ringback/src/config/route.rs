@@ -3,8 +3,8 @@ use super::problem::Problem;
 use super::table::{Table, each, nearest};
 use super::value::{Kind, Value};
 use routing::{
-    Action, AddressPattern, Days, HeaderPattern, Hours, Limit, Network, Pattern, Place, REDIRECTS, RING_S, RING_S_MAX,
-    Rule, Trunk, Wanted, When,
+    Action, AddressPattern, Days, HeaderPattern, Hours, Limit, Network, PLACES_MAX, Pattern, Place, REDIRECTS, RING_S,
+    RING_S_MAX, Rule, Trunk, Wanted, When,
 };
 use sip_message::{Method, Transport};
 use std::time::Duration;
@@ -88,6 +88,10 @@ fn action(table: &Table<'_>, trunks: &[Trunk], problems: &mut Vec<Problem>) -> O
         "user" => Action::User,
         _ => {
             let mut to = table.each("to", problems, Place::parse);
+            if to.len() > PLACES_MAX {
+                let what = format!("`to` has {} places", to.len());
+                problems.push(table.get("to").unwrap_or(at).problem(what, format!("{PLACES_MAX} is the most")));
+            }
             match word.as_str() {
                 "dial" => Action::Dial { to },
                 "fork" => Action::Fork { to },

@@ -185,6 +185,13 @@ fn wrong_routes_show_their_line() {
 }
 
 #[test]
+fn a_route_has_no_more_places_than_the_proxy_tries() {
+    let fork = |places: usize| format!("[[route]]\ndo = \"fork\"\nto = {:?}", vec!["100"; places]);
+    assert!(read(&fork(routing::PLACES_MAX)).is_ok());
+    assert!(wrong(&fork(routing::PLACES_MAX + 1)).contains("20 is the most"));
+}
+
+#[test]
 fn wrong_forwards_show_their_line() {
     for (forward, said) in [
         ("\"101\"", "a table is needed here"),
