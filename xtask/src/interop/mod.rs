@@ -157,12 +157,6 @@ fn scenarios() -> Vec<Scenario> {
 const WAITING: &[&str] = &[
     "stateless_proxy_passes_a_cancel_over_udp",
     "stateless_proxy_passes_a_cancel_over_tcp",
-    "busy_is_forwarded",
-    "no_answer_is_forwarded",
-    "not_registered_is_forwarded",
-    "every_call_is_forwarded",
-    "rule_rings_one_after_the_other_over_udp",
-    "rule_rings_one_after_the_other_over_tcp",
     "a_browser_registers_over_wss_and_exchanges_messages",
     "exchanges_in_two_domains_call_each_other_by_dns",
     "a_loop_through_dns_ends",
@@ -171,7 +165,6 @@ const WAITING: &[&str] = &[
     "baresip_calls_ringback_over_tls",
     "openssl_is_shown_a_chain_for_the_right_names",
     "half_open_tls_connections_leave_others_served",
-    "half_open_websockets_leave_others_served",
 ];
 
 /// How scenarios are listed: name, needs, and what is done.

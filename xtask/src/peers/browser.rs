@@ -23,6 +23,8 @@ const PAGE: &str = include_str!("../../browser/page.html");
 const BUNDLE: &str = include_str!("../../browser/bundle.js");
 /// What is fetched from the npm registry: the SIP stack, and what makes one file of it.
 const PACKAGES: [&str; 2] = ["jssip@3.13.8", "esbuild@0.27.2"];
+/// A registry that takes longer than this does not answer.
+const NPM_SECONDS_MAX: &str = "300";
 /// A question of the page for something to do is answered at least so often.
 const POLL: Duration = Duration::from_secs(1);
 /// No request of the page is longer.
@@ -38,8 +40,11 @@ pub(crate) fn prepare() -> Result<()> {
     let (folder, bundle) = (folder()?, bundle()?);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("bundle.js"), BUNDLE)?;
-    let mut install = Command::new("npm");
-    install.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).args(PACKAGES);
+    let mut install = Command::new("timeout");
+    install
+        .args([NPM_SECONDS_MAX, "npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
+        .arg(&folder)
+        .args(PACKAGES);
     run(install.current_dir(&folder))?;
     // Renamed when whole, so that a half-made one is never taken for it.
     let half = bundle.with_extension("half");
