@@ -48,14 +48,18 @@ fn tests(sources: &[(std::path::PathBuf, String)]) -> Tests {
             (Some(other), ..) => other.to_owned(),
             (None, ..) => continue,
         };
-        let found = if owner == "interop" { functions(text) } else { marked_functions(text) };
+        let found = if owner == "interop" { scenarios(text) } else { marked_functions(text) };
         tests.entry(owner).or_default().extend(found);
     }
     tests
 }
 
-fn functions(text: &str) -> Vec<String> {
-    text.lines().filter_map(function).map(str::to_owned).collect()
+/// The functions of scenarios, and their names, which stand before what they need.
+fn scenarios(text: &str) -> Vec<String> {
+    let mut pieces: Vec<&str> = text.split("Needs::").collect();
+    pieces.pop();
+    let names = pieces.into_iter().filter_map(|before| before.rsplit('"').nth(1));
+    text.lines().filter_map(function).chain(names).map(str::to_owned).collect()
 }
 
 /// The functions that bear a `#[test]` of some kind.
@@ -94,7 +98,11 @@ fn table_problems(text: &str, tests: &Tests) -> Vec<String> {
             problem(format!("a row has four cells, not {}", cells.len()));
             continue;
         };
-        let named: Vec<&str> = test.split('`').skip(1).step_by(2).collect();
+        let named: Vec<&str> = match state {
+            "done" => test.split([',', ';']).map(|name| name.trim_matches([' ', '`'])).collect(),
+            _ => test.split('`').skip(1).step_by(2).collect(),
+        };
+        let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
         match state {
             "done" if named.is_empty() => problem(format!("{clause} is done, but names no test")),
             "done" | "todo" => {}
@@ -127,12 +135,16 @@ mod tests {
         let tests = tests(&[
             source("crates/sip-proxy/src/x.rs", "#[test]\nfn loops_end() {\n}\nfn helper() {}"),
             source("crates/simnet/tests/ladders/x.rs", "#[tokio::test(start_paused = true)]\nasync fn calls() {"),
-            source("xtask/src/interop/x.rs", "pub(super) fn forking(a: u8) {"),
+            source(
+                "xtask/src/interop/x.rs",
+                "(\"forks_over_tcp\", Needs::X, forking),\npub(super) fn forking(a: u8) {",
+            ),
         ]);
         let table = |row: &str| table_problems(&format!("{HEAD}\n|---|---|---|---|\n{row}\n"), &tests);
         for good in [
             "| 16.3 | loops | done | `sip-proxy::loops_end`, `simnet::calls` |",
             "| 16.3 | loops | done | `sip_proxy::proxy::tests::loops_end`; `interop::forking` |",
+            "| 16.3 | loops | done | sip-proxy::loops_end, interop::forks_over_tcp |",
             "| 16.3 | loops | n/a: we have none |  |",
             "| 16.3 | loops | todo |  |",
         ] {
