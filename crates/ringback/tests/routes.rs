@@ -208,6 +208,50 @@ fn route_test_follows_forwards_and_names_what_does_not_fit() {
 }
 
 #[test]
+fn route_test_makes_the_request_that_its_flags_describe() {
+    let text = r#"
+        domains = ["office.example"]
+        [auth]
+        required = false
+        [[route]]
+        when = { method = "MESSAGE", header = { "X-Line" = "2*", Subject = "hello" } }
+        do = "fork"
+        to = ["100", "{user}@wrong"]
+        [[route]]
+        when = { transport = "tls", source = "2001:db8::/32" }
+        do = "stateless"
+        [[route]]
+        when = { registered = true }
+        do = "redirect"
+        to = ["sip:{user}@a.example", "sip:{user}@b.example"]
+    "#;
+    let office = Office::with("flags", &text.replace(", \"{user}@wrong\"", ""));
+    let base = ["route", "test", "--json", "--from", "x@y.example", "--to", "101"];
+    let route = |more: &[&str]| {
+        let (code, out, said) = office.run(&[&base[..], more].concat());
+        let result: Value = serde_json::from_str(out.lines().last().unwrap_or(&said)).unwrap();
+        (code, result["route"].as_u64(), uris(&result).join(" "))
+    };
+    let gone = ["--registered", "no"];
+    let headers = ["--header", "X-Line: 21", "--header", "s: Hello"];
+    assert_eq!(
+        route(&[&headers[..], &["--method", "MESSAGE"]].concat()),
+        (0, Some(1), "sip:100@office.example".into())
+    );
+    assert_eq!(route(&[&headers[..2], &gone, &["--method", "MESSAGE"]].concat()).1, None);
+    assert_eq!(route(&[&headers[..], &gone].concat()).1, None);
+    let secure = ["--transport", "TLS", "--source", "2001:db8::9"];
+    assert_eq!(route(&secure), (0, Some(2), "sip:101@office.example".into()));
+    assert_eq!(route(&[&secure[..], &gone].concat()), (1, Some(2), String::new()));
+    assert_eq!(route(&[&secure[..2], &gone].concat()).1, None);
+    let (code, out, _) = office.run(&["route", "test", "--from", "100", "--to", "101", "--registered", "yes"]);
+    assert!(code == 0 && out.contains("the caller is told 302 Moved Temporarily: <sip:101@a.example>;q=1\n"), "{out}");
+    assert!(out.contains("<sip:101@b.example>;q=0.500\n"), "{out}");
+    let (code, _, said) = Office::with("place", text).run(&["config", "check"]);
+    assert!(code == 2 && said.contains("office.toml:8:22") && said.contains("sip: in front"), "{said}");
+}
+
+#[test]
 fn route_test_tells_wrong_usage() {
     let office = Office::new("usage");
     for (arguments, words) in [

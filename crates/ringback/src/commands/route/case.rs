@@ -25,7 +25,7 @@ pub(super) struct Case {
     pub(super) caller: Option<String>,
     pub(super) trunk: Option<String>,
     now: Now,
-    pub(super) registered: Option<bool>,
+    registered: Option<bool>,
 }
 
 impl Case {
@@ -102,6 +102,11 @@ impl Case {
         let uri = Uri::parse(uri).ok()?;
         let ours = uri.scheme == sip_message::Scheme::Tel || self.domains.contains(&uri, Self::local());
         ours.then(|| self.domains.address_of_record(&uri)).flatten().map(|aor| aor.user().to_owned())
+    }
+
+    /// Whether `user` is registered, as far as the flag says: it speaks of who was called.
+    pub(super) fn registered(&self, user: &str) -> Option<bool> {
+        self.registered.filter(|_| self.user_of(&self.to).as_deref() == Some(user))
     }
 
     /// Whose name the From has, if it is a name of ours.

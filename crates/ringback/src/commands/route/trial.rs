@@ -64,8 +64,7 @@ impl Trial<'_> {
     fn follow(&mut self, uri: &str, trail: &mut Vec<String>) -> Result<End, Failure> {
         let case = self.case;
         let payer = trail.last().cloned();
-        // What --registered speaks of is who was called.
-        let registered = if trail.is_empty() { case.registered } else { None };
+        let registered = case.user_of(uri).and_then(|user| case.registered(&user));
         let Some(facts) = case.facts(uri, payer.as_deref(), registered) else { return refused(404, "that is no URI") };
         let decision = case.config.rules.decide(&facts);
         self.tell_rules(&facts, decision);
@@ -75,7 +74,7 @@ impl Trial<'_> {
                 "which rule fires depends on whether the user called is registered: add --registered yes, or --registered no",
             )),
             Decision::None => match case.user_of(uri) {
-                Some(user) => self.reach(&user, registered, trail),
+                Some(user) => self.reach(&user, trail),
                 None if facts.to_ours => refused(404, "nobody is called that here"),
                 None if facts.caller.is_none() && case.config.auth.required => {
                     refused(407, "only our users may call through us to others")
@@ -113,7 +112,7 @@ impl Trial<'_> {
         match &destinations[..] {
             [] => refused(484, "nothing is left of the number, or its trunk has no `to`"),
             [only] => match user(only) {
-                Some(user) => self.reach(&user, None, trail),
+                Some(user) => self.reach(&user, trail),
                 None => {
                     self.lead(only, "");
                     Ok(End::Leads)
@@ -136,7 +135,7 @@ impl Trial<'_> {
     }
 
     /// A user of ours is called.
-    fn reach(&mut self, user: &str, registered: Option<bool>, trail: &mut Vec<String>) -> Result<End, Failure> {
+    fn reach(&mut self, user: &str, trail: &mut Vec<String>) -> Result<End, Failure> {
         let case = self.case;
         if !case.accounts.contains(user) && case.config.auth.required {
             return refused(404, format!("nobody is called {user} here"));
@@ -144,7 +143,7 @@ impl Trial<'_> {
         if trail.iter().any(|earlier| earlier == user) || trail.len() >= DIVERSIONS_MAX {
             return refused(480, format!("forwards lead round and round: {} -> {user}", trail.join(" -> ")));
         }
-        let registered = registered.or(if trail.is_empty() { case.registered } else { None });
+        let registered = case.registered(user);
         let forwards = case.accounts.forwards(user).filter(|_| case.is_call());
         let elsewhere = forwards.as_deref().and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
             (Some(place), _) => Some((place, "every call")),
