@@ -124,3 +124,48 @@ fn a_large_request_goes_over_a_stream_first_and_a_503_speaks_for_both() {
     assert_eq!(story.last[&1].0.transport, Transport::Udp);
     story.ends();
 }
+
+/// RFC 3263 section 4.3: whoever has said anything at all is there.
+#[test]
+fn silence_after_a_100_is_no_reason_to_go_on() {
+    let mut story = Story::new();
+    let id = story.comes("MESSAGE", "sip:b@b", "");
+    story.goes_to(id, vec![Target::new(None, Hop::Resolve)].into());
+    story.found(&[1, 2]);
+    story.tells(&["MESSAGE sip:b@b > 1"]);
+    story.says(1, 100);
+    story.wait(32);
+    story.tells(&[]);
+    story.ends();
+}
+
+/// RFC 5626 section 7: another flow of one phone takes the place of the one that is gone; whoever answers has answered for all.
+#[test]
+fn a_fallback_takes_the_place_of_what_cannot_be_reached() {
+    type Failure = fn(&mut Story);
+    let failures: [Failure; 4] = [
+        |story| story.cannot_be_sent(1),
+        |story| story.wait(32),
+        |story| story.says(1, 430),
+        |story| story.says(1, 503),
+    ];
+    let with_fallbacks = || Target { fallbacks: vec![at(2, 1000), elsewhere("sip:3@x")], ..at(1, 1000) };
+    for failure in failures {
+        let mut story = Story::new();
+        story.invite(vec![with_fallbacks()].into());
+        story.tells(&["INVITE sip:1@x > 1"]);
+        failure(&mut story);
+        story.tells(&["INVITE sip:2@x > 2"]);
+        story.cannot_be_sent(2);
+        story.tells(&[]);
+        story.found(&[]);
+        story.tells(&["404"]);
+        story.ends();
+    }
+    let mut story = Story::new();
+    story.invite(vec![with_fallbacks()].into());
+    story.told();
+    story.says(1, 486);
+    story.tells(&["486"]);
+    story.ends();
+}

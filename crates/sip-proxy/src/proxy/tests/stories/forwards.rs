@@ -158,6 +158,26 @@ fn targets_one_after_another_may_ring_for_so_long_each() {
     story.ends();
 }
 
+#[test]
+fn each_preference_has_its_whole_time() {
+    let mut story = Story::new();
+    let ring = Some(Duration::from_secs(10));
+    story.invite(TargetSet { targets: vec![at(1, 900), at(2, 800)], ring, ..TargetSet::default() });
+    story.told();
+    story.wait(6);
+    story.says(1, 486);
+    story.tells(&["INVITE sip:2@x > 2"]);
+    story.says(2, 180);
+    story.tells(&["180"]);
+    story.wait(9);
+    story.tells(&[]);
+    story.wait(1);
+    story.tells(&["CANCEL sip:2@x > 2"]);
+    story.says(2, 487);
+    story.tells(&["486"]);
+    story.ends();
+}
+
 /// No URI is tried twice (RFC 3261 section 16.5): a forward to oneself is none.
 #[test]
 fn a_forward_to_whoever_was_called_is_none() {

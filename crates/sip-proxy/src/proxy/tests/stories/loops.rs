@@ -121,8 +121,8 @@ fn what_is_given_up_holds_its_breadth_until_it_has_ended() {
     story.tells(&["180", "CANCEL sip:1@x > 1"]);
     story.says(1, 487);
     story.tells(&["INVITE sip:2@x > 2"]);
-    story.says(2, 200);
-    story.tells(&["200"]);
+    story.says(2, 404);
+    story.tells(&["404"]); // nobody is there: that they do not answer is no longer the best that is known
     story.ends();
 }
 
