@@ -55,7 +55,7 @@ impl Baresip {
         Self::start_trusting(scope, account, None)
     }
 
-    /// The same for one that insists on certificates by this authority.
+    /// The same for one that is told of an authority. (Debian's knows no `sip_verify_server` and takes any certificate.)
     pub(crate) fn start_trusting(scope: &Scope, account: &Account<'_>, authority: Option<&Path>) -> Result<Self> {
         let Account { user, ip, .. } = *account;
         let dir = scope.dir().join(user);
