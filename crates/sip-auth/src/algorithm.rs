@@ -1,5 +1,5 @@
 use md5::{Digest, Md5};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512_256};
 
 /// A hash algorithm for Digest (RFC 8760 section 2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,11 +8,13 @@ pub enum Algorithm {
     Md5,
     /// RFC 7616.
     Sha256,
+    /// RFC 7616 and RFC 8760: SHA-512 with another beginning, cut to 256 bits.
+    Sha512_256,
 }
 
 impl Algorithm {
     /// Every algorithm, the strongest first.
-    pub const ALL: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+    pub const ALL: [Algorithm; 3] = [Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5];
 
     /// The algorithm with this name, in any case.
     pub fn parse(name: &str) -> Option<Algorithm> {
@@ -24,6 +26,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => "MD5",
             Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha512_256 => "SHA-512-256",
         }
     }
 
@@ -31,7 +34,7 @@ impl Algorithm {
     pub(crate) fn hash_bytes(self) -> usize {
         match self {
             Algorithm::Md5 => 16,
-            Algorithm::Sha256 => 32,
+            Algorithm::Sha256 | Algorithm::Sha512_256 => 32,
         }
     }
 
@@ -45,6 +48,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => run::<Md5>(parts),
             Algorithm::Sha256 => run::<Sha256>(parts),
+            Algorithm::Sha512_256 => run::<Sha512_256>(parts),
         }
     }
 }
@@ -143,6 +147,10 @@ mod tests {
             Algorithm::Sha256.hash(&[]).hex().as_str(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+        assert_eq!(
+            Algorithm::Sha512_256.hash(&[]).hex().as_str(),
+            "c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a"
+        );
     }
 
     #[test]
@@ -167,6 +175,7 @@ mod tests {
     fn names() {
         assert_eq!(Algorithm::parse("md5"), Some(Algorithm::Md5));
         assert_eq!(Algorithm::parse("SHA-256"), Some(Algorithm::Sha256));
+        assert_eq!(Algorithm::parse("sha-512-256"), Some(Algorithm::Sha512_256));
         assert_eq!(Algorithm::parse("MD5-sess"), None);
     }
 }

@@ -71,7 +71,7 @@ pub fn answer(
     let kind = Kind::of_status(challenge.status())?;
     let fits = |challenge: &Challenge| match &credentials.password {
         Password::Plain(_) => true,
-        Password::Hashed { realm, .. } => *realm == challenge.realm,
+        Password::Hashed { realm, secrets } => *realm == challenge.realm && secrets.ha1(challenge.algorithm).is_some(),
     };
     let challenge =
         challenge.fields(kind.challenge_field()).filter_map(|value| Challenge::parse(kind, value)).find(fits)?;
@@ -120,10 +120,8 @@ impl NonceUse {
     ) -> Option<(HeaderName, String)> {
         let challenge = self.challenge.as_ref()?;
         self.count = self.count.checked_add(1)?;
-        Some((
-            challenge.kind.answer_field(),
-            challenge.answer(credentials, method, uri, body, self.count, &rng.token(16)),
-        ))
+        let value = challenge.answer(credentials, method, uri, body, self.count, &rng.token(16))?;
+        Some((challenge.kind.answer_field(), value))
     }
 }
 
@@ -181,9 +179,9 @@ impl Challenge {
         body: &[u8],
         count: u32,
         cnonce: &str,
-    ) -> String {
+    ) -> Option<String> {
         let count = format!("{count:08x}");
-        let response = self.response(credentials, method, uri, body, &count, cnonce);
+        let response = self.response(credentials, method, uri, body, &count, cnonce)?;
         let mut text = String::from("Digest ");
         let mut quoted = |name: &str, value: &str| {
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
@@ -207,7 +205,7 @@ impl Challenge {
             let _ = write!(text, "algorithm={algorithm}, ");
         }
         text.truncate(text.len() - 2);
-        text
+        Some(text)
     }
 
     /// RFC 7616 section 3.4.1; without `qop`, RFC 2617 section 3.2.2.1.
@@ -219,12 +217,12 @@ impl Challenge {
         body: &[u8],
         count: &str,
         cnonce: &str,
-    ) -> Hash {
+    ) -> Option<Hash> {
         let algorithm = self.algorithm;
         let ha1 = match &credentials.password {
             Password::Plain(password) => Secrets::new(&credentials.user, &self.realm, password).ha1(algorithm),
             Password::Hashed { secrets, .. } => secrets.ha1(algorithm),
-        };
+        }?;
         let ha2 = match self.qop {
             Some(Qop::AuthInt) => {
                 let body = algorithm.hash(&[body]).hex();
@@ -233,13 +231,13 @@ impl Challenge {
             Some(Qop::Auth) | None => algorithm.hash(&[method.as_bytes(), b":", uri.as_bytes()]),
         };
         let (ha1, ha2) = (ha1.hex(), ha2.hex());
-        match self.qop {
+        Some(match self.qop {
             None => algorithm.hash(&[ha1.as_bytes(), b":", self.nonce.as_bytes(), b":", ha2.as_bytes()]),
             Some(qop) => {
                 let parts = [ha1.as_str(), &self.nonce, count, cnonce, qop.as_str(), ha2.as_str()];
                 algorithm.hash(&[parts.join(":").as_bytes()])
             }
-        }
+        })
     }
 }
 

@@ -215,8 +215,10 @@ impl Authenticator {
     ///
     /// `None` for a user who does not exist: takes as long, and is never true.
     pub fn verify(&mut self, now: Now, claim: &Claim, secrets: Option<&Secrets>) -> bool {
-        let exists = Choice::from(u8::from(secrets.is_some()));
-        let ha1 = secrets.unwrap_or(&self.nobody).ha1(claim.algorithm).hex();
+        let known = secrets.and_then(|secrets| secrets.ha1(claim.algorithm));
+        let exists = Choice::from(u8::from(known.is_some()));
+        let Some(ha1) = known.or_else(|| self.nobody.ha1(claim.algorithm)) else { return false };
+        let ha1 = ha1.hex();
         let expected = claim.algorithm.hash(&[ha1.as_bytes(), claim.behind_ha1()]);
         if !bool::from(expected.as_bytes().ct_eq(claim.response.as_bytes()) & exists) {
             return false;

@@ -130,6 +130,8 @@ struct TypedUser {
     ha1_md5: String,
     ha1_sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    ha1_sha512_256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     forward: Option<TypedForwards>,
 }
 
@@ -191,9 +193,13 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
         if accounts.iter().any(|other| other.name == user.name) {
             return wrong("is there twice");
         }
-        let mut secrets = Secrets { md5: [0; 16], sha256: [0; 32] };
-        if !unhex(&user.ha1_md5, &mut secrets.md5) || !unhex(&user.ha1_sha256, &mut secrets.sha256) {
-            return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256) hexadecimal digits");
+        let mut secrets = Secrets { md5: [0; 16], sha256: [0; 32], sha512_256: None };
+        let sha512_256 = user.ha1_sha512_256.as_deref();
+        if !unhex(&user.ha1_md5, &mut secrets.md5)
+            || !unhex(&user.ha1_sha256, &mut secrets.sha256)
+            || !sha512_256.is_none_or(|text| unhex(text, secrets.sha512_256.insert([0; 32])))
+        {
+            return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256, ha1_sha512_256) hexadecimal digits");
         }
         let forwards = match user.forward.unwrap_or_default().read() {
             Ok(forwards) => forwards,
@@ -210,6 +216,7 @@ fn render(accounts: &[Account]) -> String {
         realm: account.realm.clone(),
         ha1_md5: hex(&account.secrets.md5),
         ha1_sha256: hex(&account.secrets.sha256),
+        ha1_sha512_256: account.secrets.sha512_256.as_ref().map(|secret| hex(secret)),
         forward: TypedForwards::of(&account.forwards),
     });
     let typed = Typed { user: users.collect() };

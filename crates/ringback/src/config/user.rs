@@ -53,7 +53,11 @@ pub(super) fn read(
             return Err(problems);
         }
         (None, ..) => {
-            let mut secrets = Secrets { md5: [0; 16], sha256: [0; 32] };
+            if algorithms.contains(&Algorithm::Sha512_256) {
+                let what = format!("user {name} has no SHA-512-256 digest, and auth.algorithms has SHA-512-256");
+                problems.push(name_at.problem(what, "give the password"));
+            }
+            let mut secrets = Secrets { md5: [0; 16], sha256: [0; 32], sha512_256: None };
             let given = [
                 (Algorithm::Md5, "ha1_md5", &md5, &mut secrets.md5[..]),
                 (Algorithm::Sha256, "ha1_sha256", &sha256, &mut secrets.sha256[..]),

@@ -32,6 +32,7 @@ impl Vector<'_> {
         let credentials = Credentials::new(self.user, self.password);
         challenge
             .response(&credentials, self.method, self.uri, self.body.as_bytes(), "00000001", self.cnonce)
+            .unwrap()
             .hex()
             .as_str()
             .to_owned()

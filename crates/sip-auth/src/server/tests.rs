@@ -234,6 +234,21 @@ fn several_algorithms_are_offered_in_the_order_of_the_configuration() {
     assert_eq!(World::default().server.challenge(world.now, false).len(), 1);
 }
 
+/// RFC 8760 sections 2.1 and 2.4: three algorithms, of which the topmost that is known is answered.
+#[test]
+fn rfc8760_sha_512_256_is_answered_and_verified_where_its_secret_is_known() {
+    let mut world = World::new(Config { algorithms: Algorithm::ALL.to_vec(), ..Config::new("pbx.example") });
+    let fields = world.server.challenge(world.now, false);
+    assert!(fields[0].contains("algorithm=SHA-512-256"), "{fields:?}");
+    let answer = world.answer_to(&fields, "100", "right", &mut NonceUse::default());
+    assert!(answer.contains("algorithm=SHA-512-256"), "{answer}");
+    let Verdict::Claims(claim) = world.examine(&answer) else { panic!("{answer}") };
+    let secrets = Secrets::new("100", "pbx.example", "right");
+    let older = Secrets { sha512_256: None, ..secrets.clone() };
+    assert!(!world.server.verify(world.now, &claim, Some(&older)), "an account made before it was kept");
+    assert!(world.server.verify(world.now, &claim, Some(&secrets)));
+}
+
 #[test]
 fn a_realm_cannot_break_out_of_its_quotes() {
     let mut world = World::new(Config::new("a\"b\\c\r\nd"));
