@@ -26,8 +26,9 @@ const ALICE: u8 = 2;
 const BOB: u8 = 12;
 const DNS: u8 = 53;
 const DEAD: u8 = 99;
+const BUSY: u8 = 98;
 
-/// b.test wants TCP and its first server is dead; a.test has UDP only and its first server is not there.
+/// b.test wants TCP and its first server is dead; a.test has UDP only, its first server has no address and its second no time.
 fn records(world: &World) -> String {
     let ip = |host: u8| world.scope.ip(host);
     format!(
@@ -37,11 +38,13 @@ fn records(world: &World) -> String {
          srv-host=_sip._tcp.b.test,sip.b.test,5060,20,1\n\
          srv-host=_sip._udp.b.test,dead.b.test,5060,10,1\n\
          srv-host=_sip._udp.a.test,nowhere.a.test,5060,10,1\n\
+         srv-host=_sip._udp.a.test,busy.a.test,5060,15,1\n\
          srv-host=_sip._udp.a.test,sip.a.test,5060,20,1\n\
-         host-record=dead.b.test,{}\nhost-record=sip.b.test,{}\nhost-record=sip.a.test,{}\n",
+         host-record=dead.b.test,{}\nhost-record=sip.b.test,{}\nhost-record=sip.a.test,{}\nhost-record=busy.a.test,{}\n",
         ip(DEAD),
         ip(B),
-        ip(A)
+        ip(A),
+        ip(BUSY)
     )
 }
 
@@ -50,7 +53,14 @@ fn call_each_other(world: &World) -> Result<()> {
     let exchanges = [exchange(world, A, "a.test", DNS)?, exchange(world, B, "b.test", DNS)?];
     call(world, &exchanges, ("alice@a.test", ALICE, A), ("bob@b.test", BOB, B), &dns)?;
     ensure!(dns.output().contains("_sip._tcp.b.test"), "nobody asked for b.test's servers\n{}", dns.output());
-    call(world, &exchanges, ("bob@b.test", BOB, B), ("alice@a.test", ALICE, A), &dns)
+    let refuses = "
+        < INVITE
+        > 503 INVITE
+        < ACK";
+    let script = Script { name: "busy", uri: "", from: "", lines: refuses };
+    let mut busy = End::start(&world.scope, &world.scope.ip(BUSY), "udp", &script, &["-m", "1"])?;
+    call(world, &exchanges, ("bob@b.test", BOB, B), ("alice@a.test", ALICE, A), &dns)?;
+    busy.finish(&world.scope, SOON)
 }
 
 /// An exchange that is responsible for one domain and asks this name server.
