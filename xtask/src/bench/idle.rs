@@ -30,7 +30,9 @@ impl Bench {
         let server = ringback::serve(&self.scope, &setup.text(&self.scope), Some(SERVER_CORE))?;
         let client = Client::new(&ip, PORT, &setup.data(&self.scope).join("tls/ca.pem"))?;
         let open = |numbers: std::ops::Range<usize>| -> Result<Vec<_>> {
-            numbers.map(|number| client.open(number).with_context(|| format!("connection {number}"))).collect()
+            numbers
+                .map(|number| client.open(number, "127.0.0.1").with_context(|| format!("connection {number}")))
+                .collect()
         };
         let steady = || -> Result<u64> {
             let mut last = memory_kb(&server)?;

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::stage::CAROL;
 use super::{Needs, Row, World};
-use crate::peers::raw::half_open;
+use crate::peers::raw::{expect_websocket, half_open};
 use crate::peers::ringback::{self, Setup};
 use crate::peers::sipp::{self, Outcome};
+use crate::peers::tls::Client;
 use crate::process::tail;
 use crate::usage::memory_kb;
 
@@ -30,16 +31,27 @@ const MEMORY_MB_MAX: u64 = 256;
 
 /// Where the flood goes, and what each connection says before it falls silent.
 struct Kind {
+    transport: &'static str,
     port: u16,
     listen: &'static str,
     hello: &'static [u8],
 }
 
-const TCP: Kind = Kind { port: 5060, listen: "", hello: b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP " };
+const TCP: Kind =
+    Kind { transport: "tcp", port: 5060, listen: "", hello: b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP " };
 /// The head of a TLS record with a ClientHello that does not come.
-const TLS: Kind = Kind { port: 5061, listen: "tls = [\"IP:5061\"]\n", hello: &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3] };
-const WS: Kind =
-    Kind { port: 8080, listen: "ws = [\"IP:8080\"]\n", hello: b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso" };
+const TLS: Kind = Kind {
+    transport: "tls",
+    port: 5061,
+    listen: "tls = [\"IP:5061\"]\n",
+    hello: &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3],
+};
+const WS: Kind = Kind {
+    transport: "ws",
+    port: 8080,
+    listen: "ws = [\"IP:8080\"]\n",
+    hello: b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso",
+};
 
 /// One flood at a time: more would not fit into one process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -52,9 +64,9 @@ fn flood(world: &World, kind: &Kind) -> Result<()> {
     let mut exchange = ringback::start(&world.scope, &setup)?;
     let to = format!("{ip}:{}", kind.port).parse()?;
     let mut open = half_open(to, kind.hello, CONNECTIONS / 2);
-    served(world, "half")?;
+    served(world, kind, "half")?;
     open.extend(half_open(to, kind.hello, CONNECTIONS / 2));
-    let outcome = served(world, "all");
+    let outcome = served(world, kind, "all");
     let memory_mb = memory_kb(&exchange)? / 1024;
     println!("  ({} of {CONNECTIONS} connections were taken, {memory_mb} MB)", open.len());
     ensure!(exchange.running()?, "the exchange ended\n{}", tail(&exchange.output()));
@@ -64,10 +76,20 @@ fn flood(world: &World, kind: &Kind) -> Result<()> {
     Ok(())
 }
 
-/// A phone at another address registers and calls.
-fn served(world: &World, when: &str) -> Result<()> {
+/// Another address is served over what is under attack, and a phone there registers and calls.
+fn served(world: &World, kind: &Kind, when: &str) -> Result<()> {
     let (exchange, carol, caller) = (world.exchange_ip(), world.scope.ip(CAROL), world.scope.ip(2));
     sipp::register_ok(&world.scope, &exchange, "carol", &carol, &format!("{carol}:5060"))?;
+    let (other, to) = (world.scope.ip(4), format!("{exchange}:{}", kind.port).parse()?);
+    match kind.transport {
+        "tls" => {
+            let authority = Setup::on(&exchange).data(&world.scope).join("tls/ca.pem");
+            drop(Client::new(&exchange, kind.port, &authority)?.open(0, &other)?);
+        }
+        "ws" => expect_websocket(&other, to)?,
+        // The calls below go over it.
+        _ => {}
+    }
     let _callee = sipp::start_callee(&world.scope, "callee", &carol, &[])?;
     for transport in ["u1", "t1"] {
         let mut command = sipp::command("caller", &caller);

@@ -5,11 +5,14 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use socket2::{Domain, Socket, Type};
 
 use crate::process::eventually;
 
 /// How long a socket of ours may linger in a process that another thread is just starting.
 const LINGER: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A UDP socket on port 5060 of an address of ours.
 pub(crate) struct UdpPeer(UdpSocket);
@@ -78,11 +81,37 @@ impl UdpPeer {
     }
 }
 
+/// A connection to `to` from an address of ours.
+pub(crate) fn connect_from(ip: &str, to: SocketAddr) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(ip.parse()?, 0).into())?;
+    socket.connect_timeout(&to.into(), CONNECT).with_context(|| format!("connecting from {ip} to {to}"))?;
+    socket.set_read_timeout(Some(ANSWER))?;
+    Ok(socket.into())
+}
+
+/// Whether a WebSocket for SIP is granted to somebody at an address of ours (RFC 7118 section 3).
+pub(crate) fn expect_websocket(ip: &str, to: SocketAddr) -> Result<()> {
+    let mut stream = connect_from(ip, to)?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {to}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+    )?;
+    let mut answer = [0; 4096];
+    let len = stream.read(&mut answer).context("no answer to a WebSocket's handshake")?;
+    let answer = String::from_utf8_lossy(&answer[..len]);
+    if !answer.starts_with("HTTP/1.1 101 ") {
+        bail!("a WebSocket's handshake got {answer}");
+    }
+    Ok(())
+}
+
 /// Connections to `to` that say no more than `hello`, as far as they were accepted; all from one address, 127.0.0.1.
 pub(crate) fn half_open(to: SocketAddr, hello: &[u8], count: usize) -> Vec<TcpStream> {
     let mut open = Vec::with_capacity(count);
     for _ in 0..count {
-        let Ok(mut stream) = TcpStream::connect_timeout(&to, Duration::from_secs(2)) else { continue };
+        let Ok(mut stream) = TcpStream::connect_timeout(&to, CONNECT) else { continue };
         if stream.write_all(hello).is_ok() {
             open.push(stream);
         }

@@ -1,17 +1,16 @@
 //! TLS connections that are opened, ask one question, and then stay: telephones that wait for calls.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+use super::raw::connect_from;
 
 /// An open connection.
 pub(crate) type Connection = StreamOwned<ClientConnection, TcpStream>;
@@ -38,11 +37,10 @@ impl Client {
         Ok(Self { config: Arc::new(config), ip: ip.to_owned(), port })
     }
 
-    /// Opens one, on which the server has answered an OPTIONS.
-    pub(crate) fn open(&self, number: usize) -> Result<Connection> {
+    /// Opens one from this address, on which the server has answered an OPTIONS.
+    pub(crate) fn open(&self, number: usize, from_ip: &str) -> Result<Connection> {
         let name = ServerName::try_from(self.ip.clone())?;
-        let stream = TcpStream::connect((self.ip.as_str(), self.port))?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        let stream = connect_from(from_ip, SocketAddr::new(self.ip.parse()?, self.port))?;
         let from = stream.local_addr()?;
         let mut connection = StreamOwned::new(ClientConnection::new(Arc::clone(&self.config), name)?, stream);
         let ip = &self.ip;
