@@ -127,7 +127,11 @@ fn redirect_server(world: &World, transport: &'static str) -> Result<()> {
     play(&stage, &[], &caller)
 }
 
+/// Over UDP to carol who is registered, over TCP to an address anywhere.
 fn stateless(world: &World, transport: &'static str, carol: &str, caller: &str) -> Result<()> {
+    if transport == "udp" {
+        return play(&stage(world, transport, "[proxy]\nmode = \"stateless\"\n", true)?, &[(CAROL, carol)], caller);
+    }
     let more = format!("{OPEN}\n[proxy]\nmode = \"stateless\"\n");
     let uri = format!("sip:carol@{}:5060{}", world.scope.ip(CAROL), parameter(transport));
     let stage = Stage { world, exchange: world.start_with(&more)?, transport, uri, from: None };
