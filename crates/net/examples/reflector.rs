@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use engine::Now;
-use net::{Backend, Engine, Later, ListenConfig, Output, ServeConfig, serve_engines, thread_cpu_time};
+use net::{Backend, Engine, Later, ListenConfig, Output, ServeConfig, Shard, serve_engines, thread_cpu_time};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ impl Engine for Reflector {
     fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, _: Now, _: ConnectionId) {}
     fn handle_answer(&mut self, _: Now, (): ()) {}
+    fn handle_overload(&mut self, _: Now, _: bool) {}
     fn handle_timeout(&mut self, now: Now) {
         let cpu = thread_cpu_time();
         if self.datagrams > 0 {
@@ -55,8 +56,11 @@ impl Backend<Reflector> for Nothing {
 
 fn main() {
     let address = std::env::args().nth(1).and_then(|a| a.parse().ok()).expect("an address to listen on");
-    let config = ServeConfig { listen: ListenConfig { udp: vec![address], tcp: vec![] }, ..ServeConfig::default() };
-    let reflector = |_: usize, _: &[_], _: &Later<()>| {
+    let config = ServeConfig {
+        listen: ListenConfig { udp: vec![address], ..ListenConfig::default() },
+        ..ServeConfig::default()
+    };
+    let reflector = |_: &Shard<'_, ()>| {
         let start = Instant::now();
         (Reflector { outputs: VecDeque::new(), report_at: start, cpu: Duration::ZERO, datagrams: 0 }, Nothing)
     };

@@ -53,6 +53,8 @@ counters! {
     connections_cut,
     /// Messages dropped because the queue to another shard was full.
     shard_queue_full,
+    /// Times that the driver came to be overloaded.
+    overloads,
     /// Turns of the driver's loop.
     turns,
     /// Pauses made to let datagrams gather.

@@ -21,6 +21,9 @@ pub trait Engine {
     fn handle_connection_closed(&mut self, now: Now, connection: ConnectionId);
     /// The answer to something it asked, or news it never asked for.
     fn handle_answer(&mut self, now: Now, answer: Self::Answer);
+    /// From now on its driver is overloaded, or is so no more: for a while already (`OVERLOADED_AFTER`), more has come than could be worked
+    /// off, and what comes is waiting. Told on change only.
+    fn handle_overload(&mut self, now: Now, overloaded: bool);
     /// Its deadline is reached. May come late or twice.
     fn handle_timeout(&mut self, now: Now);
     /// What it wants done next.

@@ -24,8 +24,9 @@ pub fn serve<B: Backend<Server> + Clone + Send + Sync + 'static>(
     let owner: Owner =
         Arc::new(move |bytes: &Bytes| Some(server::owner(&keys, shards, &Message::parse(bytes.clone()).ok()?)));
     let config = ServeConfig { owner: Some(owner), ..config };
+    let dns = config.dns.clone();
     serve_engines(config, move |shard| {
-        let resolver = Resolver::new(shard.addresses).with_plans(shard.plans);
+        let resolver = Resolver::new(shard.addresses).with_dns(&dns).with_plans(shard.plans);
         let backend = Resolving { resolver, others: backend.clone() };
         (make_shard(shard.index, shard.addresses), backend)
     })
@@ -39,14 +40,18 @@ struct Resolving<B> {
 
 impl<B: Backend<Server>> Backend<Server> for Resolving<B> {
     fn handle_ask(&mut self, now: Now, ask: Ask, later: &Later<Answer>) -> Option<Answer> {
-        let Ask::Resolve { ticket, next_hop } = ask else {
+        let Ask::Resolve { ticket, next_hop, steady } = ask else {
             return self.others.handle_ask(now, ask, later);
         };
-        if let Some(flows) = self.resolver.resolve_at_once(&next_hop) {
+        if !steady && let Some(flows) = self.resolver.resolve_at_once(&next_hop) {
             return Some(Answer::Resolved { ticket, flows });
         }
         let resolver = self.resolver.clone();
-        later.spawn(async move { Answer::Resolved { ticket, flows: resolver.resolve(&next_hop).await } });
+        later.spawn(async move {
+            let flows =
+                if steady { resolver.resolve_steadily(&next_hop).await } else { resolver.resolve(&next_hop).await };
+            Answer::Resolved { ticket, flows }
+        });
         None
     }
 }
@@ -69,6 +74,9 @@ impl Engine for Server {
     }
     fn handle_answer(&mut self, now: Now, answer: Answer) {
         self.handle_input(now, Input::Answer(answer));
+    }
+    fn handle_overload(&mut self, now: Now, overloaded: bool) {
+        self.handle_input(now, Input::Overloaded(overloaded));
     }
     fn handle_timeout(&mut self, now: Now) {
         Server::handle_timeout(self, now);

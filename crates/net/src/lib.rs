@@ -35,14 +35,13 @@ pub use dns::{
     DNS_CACHE_MAX, DnsConfig, LOOKUP_TIME_MAX, NOTHING_S_MAX, NOTHING_S_MIN, SILENCE_S_MAX, SILENT_NAMES_MAX,
     SYSTEM_LOOKUPS_MAX,
 };
-pub use driver::{Later, SHARD_QUEUE_MAX};
+pub use driver::{Later, OVERLOAD_ENDS_AFTER, OVERLOADED_AFTER, SHARD_QUEUE_MAX};
 pub use engine::{Backend, Engine, Output};
 pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
 pub use resolve::{
-    FLOWS_MAX, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX,
-    TARGETS_MAX,
+    FLOWS_MAX, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX, TARGETS_MAX,
 };
 pub use serving::{Owner, ServeConfig, Serving, Shard, serve_engines};
 pub use stream::{

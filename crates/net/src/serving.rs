@@ -3,7 +3,7 @@ use crate::driver::{Driver, DriverParts, shard_queues};
 use crate::island::raise_descriptor_limit;
 use crate::listen::{Listening, open};
 use crate::tap::Tap;
-use crate::{Backend, Engine, Later, ListenConfig, ListenError, LocalAddress, Plans, StreamLimits, Tls};
+use crate::{Backend, DnsConfig, Engine, Later, ListenConfig, ListenError, LocalAddress, Plans, StreamLimits, Tls};
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct ServeConfig {
     pub tls: Option<Tls>,
     /// Whether WebSockets are opened: by telephones, never by servers (RFC 7118 section 3).
     pub opens_websockets: bool,
+    /// Which name servers are asked.
+    pub dns: DnsConfig,
     /// Who watches.
     pub tap: Option<Arc<dyn Tap>>,
 }
@@ -48,6 +50,7 @@ impl Default for ServeConfig {
             limits: StreamLimits::default(),
             tls: None,
             opens_websockets: false,
+            dns: DnsConfig::default(),
             tap: None,
         }
     }

@@ -3,14 +3,17 @@
 
 use engine::{Now, Rng};
 use media::Source;
-use net::{Backend, Later, ListenConfig, PhoneShell, PhoneShellConfig, ServeConfig, Serving, system_rng};
+use net::{
+    Backend, Later, ListenConfig, PemFile, PhoneShell, PhoneShellConfig, ServeConfig, Serving, Tls, TlsSetup,
+    make_local_ca, make_local_certificate, system_rng,
+};
 use phone::{Account, AccountId, Answering, CallId, Command, Dial, Event, RequestNumber};
 use server::{Answer, Ask, Domains, Keys, Secrets, Server};
 use sip_message::Transport;
 use sip_registrar::Location;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const LONG: Duration = Duration::from_secs(20);
 const REALM: &str = "ringback";
@@ -23,8 +26,25 @@ fn listen(ip: &str) -> ListenConfig {
 }
 
 fn phone(ip: &str, config: phone::Config) -> PhoneShell {
-    let shell = PhoneShellConfig { listen: listen(ip), ..PhoneShellConfig::default() };
+    phone_that_believes(ip, config, None)
+}
+
+fn phone_that_believes(ip: &str, config: phone::Config, tls: Option<Tls>) -> PhoneShell {
+    let shell = PhoneShellConfig { listen: listen(ip), tls, ..PhoneShellConfig::default() };
     PhoneShell::start(shell, config).expect("free ports")
+}
+
+/// What shows a certificate for `own` and believes those of the same authority.
+fn tls(own: IpAddr) -> Tls {
+    let ca = make_local_ca(SystemTime::now()).expect("an authority");
+    let pair = make_local_certificate(&ca, &[], &[own], SystemTime::now()).expect("a certificate");
+    let file = |name: &str, text: &str| PemFile { name: name.to_owned(), bytes: text.into() };
+    let setup = TlsSetup {
+        certificate: Some((file("server.pem", &pair.certificate), file("server.key", &pair.key))),
+        authorities: vec![file("ca.pem", &ca.certificate)],
+        ..TlsSetup::default()
+    };
+    Tls::new(&setup, SystemTime::now()).expect("it is in order").0
 }
 
 /// The first event that `wanted` recognises.
@@ -71,7 +91,8 @@ fn two_phones_call_each_other_with_no_exchange() {
         let config = phone::Config { transport: Some(transport), ..phone::Config::default() };
         let caller = phone(ip, config.clone());
         let callee = phone(ip, phone::Config { answering: answering(), ..config });
-        let address = callee.local_addresses()[0].address;
+        let there = |local: &&net::LocalAddress| local.transport == transport;
+        let address = callee.local_addresses().iter().find(there).expect("it listens").address;
         let uri = format!("sip:bob@{address};transport={}", transport.as_param());
         call_and_hear(&caller, &callee, uri, None);
     }
@@ -122,10 +143,12 @@ impl Backend<Server> for Memory {
     }
 }
 
-fn exchange(ip: &str, drivers: usize) -> Serving {
+fn exchange(ip: &str, drivers: usize, tls: &Tls) -> Serving {
     let keys = Keys::from_secret([7; 32]);
     let own: IpAddr = ip.parse().expect("an address");
-    let config = ServeConfig { drivers, listen: listen(ip), ..ServeConfig::default() };
+    let any = vec![SocketAddr::new(own, 0)];
+    let listen = ListenConfig { tls: any.clone(), ws: any.clone(), wss: any, ..listen(ip) };
+    let config = ServeConfig { drivers, listen, tls: Some(tls.clone()), ..ServeConfig::default() };
     let location = Location::new(&mut system_rng());
     let make = move |shard: usize, addresses: &[net::LocalAddress]| {
         let ports = addresses.iter().map(|local| local.address.port()).collect();
@@ -138,9 +161,13 @@ fn exchange(ip: &str, drivers: usize) -> Serving {
 
 #[test]
 fn two_phones_call_each_other_through_an_exchange_of_several_shards() {
-    for (ip, transport) in [(V4, Transport::Udp), (V4, Transport::Tcp), (V6, Transport::Udp)] {
-        let exchange = exchange(ip, 3);
-        let address = exchange.local_addresses()[0].address;
+    let v4 = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss]
+        .map(|transport| (V4, transport));
+    for (ip, transport) in v4.into_iter().chain([(V6, Transport::Udp), (V6, Transport::Tls), (V6, Transport::Wss)]) {
+        let tls = tls(ip.parse().expect("an address"));
+        let exchange = exchange(ip, 3, &tls);
+        let there = |local: &&net::LocalAddress| local.transport == transport;
+        let address = exchange.local_addresses().iter().find(there).expect("it listens").address;
         let registered = |user: &str, answering: Answering| {
             let account = Account {
                 user: user.to_owned(),
@@ -150,7 +177,8 @@ fn two_phones_call_each_other_through_an_exchange_of_several_shards() {
                 via: None,
                 transport: Some(transport),
             };
-            let shell = phone(ip, phone::Config { accounts: vec![account], answering, ..phone::Config::default() });
+            let config = phone::Config { accounts: vec![account], answering, ..phone::Config::default() };
+            let shell = phone_that_believes(ip, config, Some(tls.clone()));
             assert!(shell.send(Command::Register { account: AccountId(0), expires_s: 300 }));
             wait(&shell, |event| match event {
                 Event::RegistrationOk { .. } => Some(true),

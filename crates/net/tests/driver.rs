@@ -247,3 +247,36 @@ fn an_address_that_is_not_ours_is_refused() {
     let error = refusal(config);
     assert!(matches!(error, ListenError::Refused { .. }), "{error:?}");
 }
+
+#[test]
+fn an_engine_hears_that_its_driver_is_overloaded_and_that_it_is_so_no_more() {
+    let stage = Stage::new(udp(1));
+    let (peer, _) = peer();
+    let local = stage.address(Transport::Udp);
+    // More than any kernel's default lets wait; what does not fit is lost, as it would be.
+    let flood = || (0..20_000).for_each(|_| drop(peer.send_to(&[b'x'; 1000], local)));
+    let next_but_packets = || loop {
+        match stage.next() {
+            (_, Saw::Packet(..)) => {}
+            (_, other) => break other,
+        }
+    };
+    let start = Instant::now();
+    let mut blocked = 0;
+    while blocked < 3 || start.elapsed() < 2 * net::OVERLOADED_AFTER {
+        let (hold, held) = mpsc::channel();
+        stage.tell(0, Do::Block(held));
+        match next_but_packets() {
+            Saw::Blocked => blocked += 1,
+            Saw::Overloaded(true) => break,
+            other => panic!("{other:?}"),
+        }
+        flood();
+        while start.elapsed() < blocked * net::OVERLOADED_AFTER {
+            std::thread::yield_now();
+        }
+        drop(hold);
+    }
+    while next_but_packets() != Saw::Overloaded(false) {}
+    assert_eq!(stage.serving.totals().overloads, 1);
+}

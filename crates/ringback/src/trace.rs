@@ -1,6 +1,6 @@
 use engine::Now;
 use net::{Direction, Tap};
-use sip_message::Message;
+use sip_message::{HeaderName, Message};
 use sip_transaction::Flow;
 use std::sync::Arc;
 use tracing::{Level, debug, enabled, info};
@@ -19,7 +19,7 @@ impl Tap for Trace {
             Direction::Sent => ("to", "->"),
         };
         let (transport, remote) = (flow.transport.as_str(), flow.remote);
-        info!("{arrow} {} {word} {remote} over {transport}", summary(bytes));
+        info!("{arrow} {} {word} {remote} over {transport}{}", summary(bytes), session(bytes));
         debug!("{arrow} {} bytes {word} {remote} over {transport}\n{}", bytes.len(), String::from_utf8_lossy(bytes));
     }
 }
@@ -34,9 +34,16 @@ fn summary(bytes: &[u8]) -> String {
     }
 }
 
+/// The session that a message belongs to, whoever else on its way logs it (RFC 7989), when it says so.
+fn session(bytes: &[u8]) -> String {
+    let message = Message::parse(bytes.to_vec().into()).ok();
+    let id = message.as_ref().and_then(|message| message.header(HeaderName::SessionId));
+    id.map_or(String::new(), |id| format!(", session {id}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::{session, summary};
 
     #[test]
     fn messages_in_a_few_words() {
@@ -47,6 +54,9 @@ mod tests {
             "INVITE sip:b@b"
         );
         assert_eq!(summary(format!("SIP/2.0 486 Busy Here\r\n{rest}").as_bytes()), "486 Busy Here (INVITE)");
+        let with_session = format!("SIP/2.0 200 OK\r\nSession-ID: ab;remote=cd\r\n{rest}");
+        assert_eq!(session(with_session.as_bytes()), ", session ab;remote=cd");
+        assert_eq!(session(b"\r\n\r\n"), "");
         assert_eq!(summary(b"\r\n\r\n"), "keep-alive");
         assert!(summary(b"nonsense").starts_with("what is no SIP message"));
     }

@@ -140,7 +140,9 @@ impl Server {
     /// Which proof of identity a request needs: none inside a dialog that we let through, none from a trunk, and none for a call from
     /// elsewhere to a user of ours; but dial rules that lead out of the exchange are for those who are known.
     pub(crate) fn proof_wanted(&self, now: Now, packet: &Packet, admitted: &Admitted) -> Option<Kind> {
-        if !self.config.auth_required || admitted.preprocessed.in_known_dialog() {
+        // A flow token of ours is known to the registrar that a phone has registered with through us, and reaches that phone alone.
+        let known = admitted.preprocessed.in_known_dialog() || admitted.preprocessed.edge_flow.is_some();
+        if !self.config.auth_required || known {
             return None;
         }
         let from_trunk = matches!(admitted.caller, Caller::Trunk { .. });

@@ -78,6 +78,8 @@ pub enum Ask {
         ticket: u64,
         /// Where to.
         next_hop: NextHop,
+        /// Whether their order must be the same each time: nothing remembers which was taken (RFC 3263 section 4.4).
+        steady: bool,
     },
 }
 

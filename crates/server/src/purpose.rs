@@ -1,5 +1,5 @@
 use crate::Server;
-use sip_message::{Message, Method, Scheme};
+use sip_message::{Host, Message, Method, Scheme, Uri};
 use sip_registrar::AddressOfRecord;
 use std::net::SocketAddr;
 
@@ -21,7 +21,12 @@ impl Server {
     pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
         let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
         let domains = &self.config.domains;
-        if uri.scheme != Scheme::Tel && !domains.contains(&uri, local) {
+        // Where `maddr` names somebody else, that is where it must go (RFC 3261 section 16.5).
+        let led_away = uri
+            .param("maddr")
+            .and_then(|maddr| Host::parse(maddr).ok())
+            .is_some_and(|host| !domains.contains(&Uri { host, ..uri }, local));
+        if uri.scheme != Scheme::Tel && (led_away || !domains.contains(&uri, local)) {
             return Purpose::Elsewhere;
         }
         if request.method() == Method::Register {

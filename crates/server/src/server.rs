@@ -290,11 +290,8 @@ impl Server {
     }
 
     fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
-        match ask {
-            // They came with the request.
-            sip_proxy::Ask::Targets { .. } => {}
-            sip_proxy::Ask::Resolve { ticket, id, uri } => self.resolve(now, ticket, id, &uri),
-        }
+        let sip_proxy::Ask::Resolve { ticket, id, uri } = ask;
+        self.resolve(now, ticket, id, &uri);
     }
 
     /// Where a target of the proxy's is: with a user of ours, or somewhere that the shell finds.
@@ -311,7 +308,7 @@ impl Server {
         let reachable = |next_hop: &NextHop| self.config.tls || !next_hop.default_transport().is_secure();
         let next_hop = parsed.and_then(|uri| NextHop::of(&uri));
         match next_hop.filter(|next_hop| next_hop.transport != Some(Transport::Ws) && reachable(next_hop)) {
-            Some(next_hop) => self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop })),
+            Some(next_hop) => self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false })),
             None => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
         }
     }

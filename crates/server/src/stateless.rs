@@ -5,7 +5,7 @@ use crate::purpose::Purpose;
 use crate::targets::Origin;
 use crate::{Ask, Output, Server};
 use engine::Now;
-use sip_message::{Method, NextHop, Uri};
+use sip_message::{Method, NameAddr, NextHop, Uri};
 use sip_proxy::{Hop, Target};
 use sip_transaction::{Flow, Packet};
 
@@ -72,7 +72,10 @@ impl Server {
                 self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, flow);
             }
             Hop::Resolve => {
-                let uri = target.uri.clone().unwrap_or_else(|| packet.message.request_uri().to_owned());
+                // What stands for a Path comes first (RFC 3327 section 5.2).
+                let route = target.routes.as_deref().and_then(|routes| NameAddr::parse(routes.split(',').next()?).ok());
+                let uri = route.map(|route| route.uri.to_owned()).or_else(|| target.uri.clone());
+                let uri = uri.unwrap_or_else(|| packet.message.request_uri().to_owned());
                 self.resolve_and_pass(Passing { packet, admitted, target }, &uri);
             }
         }
@@ -84,7 +87,7 @@ impl Server {
         self.last_search += 1;
         let ticket = self.last_search | OWN;
         self.passing.insert(ticket, passing);
-        self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop }));
+        self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: true }));
     }
 
     /// Takes the flows that were found for a request without a transaction; whether it was for one.

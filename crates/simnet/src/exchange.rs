@@ -171,7 +171,7 @@ impl Exchange {
                 let outcome = self.location.commit(change);
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
-            Ask::Resolve { ticket, next_hop } => {
+            Ask::Resolve { ticket, next_hop, .. } => {
                 Answer::Resolved { ticket, flows: flows_to(hosts, self.at, &next_hop) }
             }
         };

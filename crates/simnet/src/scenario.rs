@@ -31,7 +31,7 @@ use std::time::Duration;
 /// ```
 ///
 /// Scripts know how a message is put together (dialogs, credentials, Via, ACK, CANCEL); `{bob}` is bob's address, `{route}` and
-/// `{route uri}` the sender's first Route, `{forged route}` one that somebody has tampered with, `{record routes}` and `{top via}` what
+/// `{route uri}` the sender's first Route, `{forged route}` one that somebody has tampered with, `{record routes}`, `{top via}` and `{path}` what
 /// the last request came with.
 #[track_caller]
 pub fn check(text: &str) {
@@ -232,7 +232,8 @@ impl World {
                 ("{route uri}", route.trim_matches(['<', '>'])),
                 ("{forged route}", &forged),
                 ("{record routes}", &routes.join(", ")),
-                ("{top via}", &script.top_via()),
+                ("{top via}", &script.last_value(HeaderName::Via)),
+                ("{path}", &script.last_value(HeaderName::Path)),
             ] {
                 text = text.replace(name, value);
             }

@@ -133,10 +133,10 @@ impl Script {
         self.dialog.as_ref().map_or(&[], |dialog| &dialog.routes)
     }
 
-    /// The topmost Via of the last request.
-    pub(crate) fn top_via(&self) -> String {
+    /// The topmost value of a field of the last request.
+    pub(crate) fn last_value(&self, name: HeaderName) -> String {
         let request = self.received.iter().rev().map(|(_, message)| message).find(|message| message.is_request());
-        request.and_then(|request| request.values(HeaderName::Via).next()).unwrap_or("").to_owned()
+        request.and_then(|request| request.values(name).next()).unwrap_or("").to_owned()
     }
 
     fn credentials(&self) -> Credentials {

@@ -1,7 +1,7 @@
 use crate::preprocess::Preprocessed;
 use crate::routes::{first_route, is_strict};
 use crate::text::Text;
-use crate::{Config, Dialog, RouteToken, Target};
+use crate::{Config, Dialog, FlowToken, RouteToken, Target};
 use bytes::Bytes;
 use sip_message::{AuthValue, Edit, HeaderName, Message, Method, Transport};
 use sip_transaction::{Flow, Packet};
@@ -69,6 +69,13 @@ pub(crate) fn forwarded_request(
             edit = edit.prepend(HeaderName::RecordRoute, own_route(&token, packet.flow, secure).as_str());
         }
     }
+    if request.method() == Method::Register && knows(request, "path") {
+        // An edge keeps the flow of a phone whose registrar is elsewhere (RFC 5626 section 5.1, RFC 3327); only the first hop can.
+        let first_hop = request.values(HeaderName::Via).nth(1).is_none();
+        let token = FlowToken(packet.flow);
+        let path = token.path(&config.mac, flow, first_hop && knows(request, "outbound"));
+        edit = edit.prepend(HeaderName::Path, path);
+    }
     let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1));
     for (name, number) in [(HeaderName::MaxForwards, hops.into()), (HeaderName::MaxBreadth, breadth)] {
         edit = edit.set(name, Text::new().push_number(number).as_str());
@@ -77,6 +84,11 @@ pub(crate) fn forwarded_request(
         edit = edit.append(HeaderName::ContentLength, request.body().len());
     }
     route(edit, request, preprocessed, asked, pushed).finish()
+}
+
+/// Whether the sender says to know an extension.
+fn knows(request: &Message, option: &str) -> bool {
+    request.values(HeaderName::Supported).any(|known| known.eq_ignore_ascii_case(option))
 }
 
 /// Route and the Request-URI: section 16.6 items 2 and 6, and RFC 3327's Path on top.

@@ -2,7 +2,7 @@
 //! any (section 16.11).
 //!
 //! What it does not do: it sees no dialog and keeps nothing of a call once its transactions are over; it knows no user, no
-//! binding and no password: where a request goes is an [`Ask`] that its parent answers, and whether a sender may send it was
+//! binding and no password: where a request goes its parent says, asked again for names ([`Ask`]), and whether a sender may send it was
 //! decided before. What later requests of a dialog need to find their way (the flows of both ends) is in the Record-Route
 //! itself, signed ([`RouteToken`]); what an edge needs to find a phone again is in the Path ([`FlowToken`]).
 

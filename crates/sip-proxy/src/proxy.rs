@@ -52,11 +52,6 @@ pub const MAX_BREADTH: u16 = 60;
 /// A fact that the proxy needs from its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    /// The target set of a request (RFC 3261 section 16.5); answer with [`Proxy::handle_targets`].
-    Targets {
-        /// Its transaction.
-        id: ServerTransactionId,
-    },
     /// The flows to the next hop of a URI, best first (RFC 3263); answer with [`Proxy::handle_resolved`], or, when the URI is one of ours,
     /// with [`Proxy::handle_expanded`].
     Resolve {
@@ -159,7 +154,7 @@ impl Proxy {
     }
 
     /// Forwards the request of a server transaction, which has passed [`validate`](crate::validate) and whose Route fields were
-    /// [preprocessed](crate::preprocess).
+    /// [preprocessed](crate::preprocess). Where no Route leads it on, it waits for [`handle_targets`](Self::handle_targets).
     pub fn handle_request(
         &mut self,
         now: Now,
@@ -194,7 +189,7 @@ impl Proxy {
             None if context.preprocessed.next_route.is_some() => {
                 context.set_targets(vec![Target::new(None, Hop::Resolve)].into());
             }
-            None => return self.shared.asks.push_back(Ask::Targets { id }),
+            None => return,
         }
         self.proceed(now, layer, id);
     }

@@ -1,5 +1,6 @@
+use super::overload::Overload;
 use super::pace::Pace;
-use super::shards::{Inboxes, News, Outboxes, Parcel};
+use super::shards::{Inboxes, News, Outboxes, Parcel, SHARD_QUEUE_MAX};
 use super::wires::{UdpWire, Wires};
 use crate::counters::{Counters, count};
 use crate::island::{Alarm, Unreachable, Watch, pause, precise_pauses};
@@ -63,6 +64,9 @@ pub(crate) struct Driver<E: Engine, B> {
     /// What the alarm is set to. It may be earlier than the deadline: going off for nothing is cheaper than setting it every turn.
     alarm_at: Option<Instant>,
     pace: Pace,
+    overload: Overload,
+    /// What the engine is to hear in its next turn, if that has changed.
+    overloaded: Option<bool>,
     stop: oneshot::Receiver<()>,
     arrived: Arrived<E::Answer>,
 }
@@ -128,6 +132,8 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             alarm,
             alarm_at: None,
             pace: Pace::new(Instant::now()),
+            overload: Overload::new(Instant::now()),
+            overloaded: None,
             stop: parts.stop,
             arrived: Arrived::default(),
         })
@@ -140,7 +146,9 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             let messages = self.turn(now);
             count(&self.wires.counters.turns, 1);
             self.pace.handle_turn(now.mono, messages);
-            let length = self.pace.pause(now.mono, Instant::now());
+            let done = Instant::now();
+            let length = self.pace.pause(now.mono, done);
+            self.look_for_overload(done);
             self.set_alarm();
             if !length.is_zero() {
                 // The whole thread sleeps: its connections, too, are better served in batches.
@@ -165,7 +173,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             return Poll::Ready(Break(()));
         }
         let arrived = &mut self.arrived;
-        let mut any = !self.wires.failed.is_empty();
+        let mut any = !self.wires.failed.is_empty() || self.overloaded.is_some();
         any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
         any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
         any |= self.inboxes.parcels.poll_recv_many(cx, &mut arrived.parcels, QUEUE_PER_TURN).is_ready();
@@ -186,6 +194,9 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
     /// Feeds the engine, carries out what it wants, and tells how many messages there were.
     fn turn(&mut self, now: Now) -> usize {
         let mut arrived = std::mem::take(&mut self.arrived);
+        if let Some(overloaded) = self.overloaded.take() {
+            self.engine.handle_overload(now, overloaded);
+        }
         let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len() + arrived.news.len();
         for transaction in std::mem::take(&mut self.wires.failed) {
             self.engine.handle_send_failed(now, transaction);
@@ -347,10 +358,24 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         }
     }
 
+    /// Whether any of the ways into this driver is half full, and that for long. What waits at the end of a turn came while it lasted.
+    fn look_for_overload(&mut self, now: Instant) {
+        let (wires, streams, parcels) = (&self.wires, &self.streams, &self.inboxes.parcels);
+        let is_behind =
+            || wires.is_behind() || streams.len() >= WIRE_EVENTS_MAX / 2 || parcels.len() >= SHARD_QUEUE_MAX / 2;
+        if let Some(overloaded) = self.overload.look(now, is_behind) {
+            count(&self.wires.counters.overloads, usize::from(overloaded));
+            self.overloaded = Some(overloaded);
+        }
+    }
+
     /// Sees to it that the alarm goes off no later than the engine's deadline, or soon where the kernel would take no more datagrams.
     fn set_alarm(&mut self) {
         let retry = self.wires.is_choked().then(|| Instant::now() + RETRY_SEND);
-        let Some(deadline) = [self.engine.poll_timeout(), retry].into_iter().flatten().min() else { return };
+        let Some(deadline) = [self.engine.poll_timeout(), retry, self.overload.ends_at()].into_iter().flatten().min()
+        else {
+            return;
+        };
         if self.alarm_at.is_none_or(|at| at > deadline) {
             // It cannot fail with a valid descriptor and time.
             let _ = self.alarm.set(deadline.saturating_duration_since(Instant::now()));

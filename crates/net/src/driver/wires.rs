@@ -84,6 +84,11 @@ impl Wires {
         if datagrams.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
+    /// Whether more datagrams wait to be received than half of what the kernel has room for.
+    pub(super) fn is_behind(&self) -> bool {
+        self.udp.iter().any(|wire| wire.socket.is_half_full())
+    }
+
     /// Whether datagrams wait because the kernel did not take them.
     pub(super) fn is_choked(&self) -> bool {
         self.udp.iter().any(|wire| wire.socket.queued() > 0)

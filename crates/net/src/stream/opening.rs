@@ -63,9 +63,15 @@ impl Opening {
 
     /// Opens a connection: TCP, and what the transport wants above it, all within the time that opening may take.
     pub(super) async fn connect(self, flow: Flow, limits: StreamLimits) -> Result<Opened, End> {
+        let (tls, domain) = (self.tls.clone(), self.domain.clone());
         match timeout(limits.connect, Box::pin(self.connect_and_shake(flow))).await {
             Ok(Ok(opened)) => Ok(opened),
-            Ok(Err(error)) if is_distrust(&error) => Err(End::NotTrusted),
+            Ok(Err(error)) if is_distrust(&error) => {
+                if let Some(tls) = tls {
+                    tls.set_distrust(format!("{domain} at {}: {error}", flow.remote));
+                }
+                Err(End::NotTrusted)
+            }
             Ok(Err(_)) | Err(_) => Err(End::NotConnected),
         }
     }

@@ -36,6 +36,8 @@ impl Engine for PhoneEngine {
     fn handle_answer(&mut self, now: Now, input: Input) {
         self.0.handle_input(now, input);
     }
+    /// One person's calls are no load.
+    fn handle_overload(&mut self, _: Now, _: bool) {}
     fn handle_timeout(&mut self, now: Now) {
         self.0.handle_timeout(now);
     }

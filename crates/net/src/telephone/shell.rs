@@ -2,12 +2,14 @@ use super::engine::{PhoneBackend, PhoneEngine};
 use super::media::MediaSockets;
 use crate::tap::Tap;
 use crate::{
-    Later, ListenConfig, ListenError, LocalAddress, Resolver, ServeConfig, Serving, serve_engines, system_rng,
+    Later, ListenConfig, ListenError, LocalAddress, Resolver, ServeConfig, Serving, Tls, TlsSetup, serve_engines,
+    system_rng,
 };
 use phone::{Command, Event, Input, Phone};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::time::SystemTime;
 
 /// Events that may wait for their reader; what comes after is lost. A phone makes a few per call.
 pub const EVENTS_MAX: usize = 4096;
@@ -19,13 +21,15 @@ pub struct PhoneShellConfig {
     pub listen: ListenConfig,
     /// The ports for sound.
     pub media_ports: RangeInclusive<u16>,
+    /// Whom it believes where it speaks TLS; `None`: the system's authorities.
+    pub tls: Option<Tls>,
     /// Who watches its messages.
     pub tap: Option<Arc<dyn Tap>>,
 }
 
 impl Default for PhoneShellConfig {
     fn default() -> Self {
-        PhoneShellConfig { listen: ListenConfig::any(0), media_ports: 10_000..=29_999, tap: None }
+        PhoneShellConfig { listen: ListenConfig::any(0), media_ports: 10_000..=29_999, tls: None, tap: None }
     }
 }
 
@@ -42,8 +46,10 @@ impl PhoneShell {
     pub fn start(config: PhoneShellConfig, phone: phone::Config) -> Result<PhoneShell, ListenError> {
         let (events_sender, events) = sync_channel(EVENTS_MAX);
         let (commands_sender, commands) = channel();
-        let PhoneShellConfig { listen, media_ports, tap } = config;
-        let serving = ServeConfig { name: "phone", listen, tap, ..ServeConfig::default() };
+        let PhoneShellConfig { listen, media_ports, tls, tap } = config;
+        // Nothing can be wrong with a setup that names no file.
+        let tls = tls.or_else(|| Tls::new(&TlsSetup::default(), SystemTime::now()).ok().map(|(tls, _)| tls));
+        let serving = ServeConfig { name: "phone", listen, tls, opens_websockets: true, tap, ..ServeConfig::default() };
         let serving = serve_engines(serving, move |shard| {
             let _ = commands_sender.send(shard.later.clone());
             let backend = PhoneBackend {

@@ -201,7 +201,7 @@ fn time(kind: u8, text: &[u8]) -> Option<SystemTime> {
     if rest.get(10..) != Some("Z") || !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 {
         return None;
     }
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let days = before + lengths.iter().take(month as usize - 1).sum::<u64>() + day - 1;

@@ -10,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 /// Peers of whom we remember how to take up an earlier session with them; of further ones the oldest is forgotten.
@@ -125,7 +125,12 @@ impl std::error::Error for TlsError {}
 /// What TLS needs, in a place where it can be replaced while connections live: those that are open keep what they began with, the next
 /// handshake has the new.
 #[derive(Clone)]
-pub struct Tls(Arc<RwLock<Arc<TlsConfigs>>>);
+pub struct Tls(Arc<Shared>);
+
+struct Shared {
+    configs: RwLock<Arc<TlsConfigs>>,
+    distrust: Mutex<Option<String>>,
+}
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,13 +148,14 @@ impl Tls {
     /// Makes it ready; with it come words on what works but is probably not wanted, such as a certificate that has expired.
     pub fn new(setup: &TlsSetup, now: SystemTime) -> Result<(Tls, Vec<String>), TlsError> {
         let (configs, warnings) = configs(setup, now)?;
-        Ok((Tls(Arc::new(RwLock::new(Arc::new(configs)))), warnings))
+        let shared = Shared { configs: RwLock::new(Arc::new(configs)), distrust: Mutex::new(None) };
+        Ok((Tls(Arc::new(shared)), warnings))
     }
 
     /// Puts another setup in its place, or changes nothing.
     pub fn replace(&self, setup: &TlsSetup, now: SystemTime) -> Result<Vec<String>, TlsError> {
         let (configs, warnings) = configs(setup, now)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configs);
+        *self.0.configs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(configs);
         Ok(warnings)
     }
 
@@ -158,8 +164,17 @@ impl Tls {
         self.current().server.is_some()
     }
 
+    /// Why the certificate of the other end of a connection that we opened was not believed, the last time that this happened.
+    pub fn last_distrust(&self) -> Option<String> {
+        self.0.distrust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_distrust(&self, why: String) {
+        *self.0.distrust.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
     pub(crate) fn current(&self) -> Arc<TlsConfigs> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.configs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -1,4 +1,6 @@
-use crate::island::{Arena, SendSlot, report_local_address, report_unreachable, send_batch, wait_readable};
+use crate::island::{
+    Arena, SendSlot, receive_queue, report_local_address, report_unreachable, send_batch, wait_readable,
+};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
@@ -131,6 +133,11 @@ impl<T> UdpBatch<T> {
         }
         self.queue.push_back(Outgoing { local, remote, bytes, tag });
         Ok(())
+    }
+
+    /// Whether datagrams that were received, and not yet taken, fill half of the room that the kernel has for them.
+    pub(crate) fn is_half_full(&self) -> bool {
+        receive_queue(self.socket.as_fd()).is_ok_and(|(used, room)| used >= room / 2)
     }
 
     /// Datagrams in the queue.

@@ -21,6 +21,7 @@ pub enum Saw {
     SendFailed(ClientTransactionId),
     Proved(ConnectionId, Vec<String>),
     Closed(ConnectionId),
+    Overloaded(bool),
     Timeout,
     Blocked,
 }
@@ -71,6 +72,9 @@ impl Engine for Puppet {
                 let _ = until_dropped.recv();
             }
         }
+    }
+    fn handle_overload(&mut self, _: Now, overloaded: bool) {
+        self.saw(Saw::Overloaded(overloaded));
     }
     fn handle_timeout(&mut self, now: Now) {
         assert!(self.wake_at.is_some_and(|at| at <= now.mono), "nothing was due");
@@ -178,6 +182,7 @@ impl Engine for Never {
     fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
     fn handle_connection_closed(&mut self, _: Now, _: ConnectionId) {}
     fn handle_answer(&mut self, _: Now, (): ()) {}
+    fn handle_overload(&mut self, _: Now, _: bool) {}
     fn handle_timeout(&mut self, _: Now) {}
     fn poll_output(&mut self) -> Option<Output<()>> {
         None

@@ -2,17 +2,18 @@ use super::configured::Configured;
 use crate::config::Config;
 use crate::console::Console;
 use crate::control;
-use crate::exchange::{self, Exchange, Setup};
+use crate::exchange::{self, Certificates, Exchange, Setup};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets;
 use clap::Args;
 use engine::{Now, Rng};
-use net::{ListenError, LocalAddress};
+use net::{DnsConfig, ListenError, LocalAddress, Tls};
 use serde_json::json;
 use server::Domains;
 use sip_auth::Secrets;
 use std::fmt::Write;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use store::{Account, Accounts, DataFolder, UsersFile};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     } else {
         create_first_users(&file, &config.auth.realm, &mut rng)?
     };
+    let names = if config.domains.is_empty() { exchange::machine_names() } else { config.domains.clone() };
+    let (certificates, warnings) = Certificates::load(&config, &folder, &names, Now::read_clocks().wall)?;
+    warnings.iter().for_each(|warning| console.warn(warning));
     let accounts = Accounts::load(&config.auth.realm, config.users.clone(), Some(file))?;
     for account in accounts.of_other_realms()? {
         let name = &account.name;
@@ -65,31 +69,36 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     runtime.block_on(async {
         // Before anybody is told that we are ready: a signal from then on is not missed.
         let signals = Signals::new().map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
-        let exchange =
-            Exchange::start(setup(&config, keys, accounts), &mut rng).map_err(|error| cannot_listen(&error))?;
+        let exchange = Exchange::start(setup(&config, &names, keys, accounts, certificates.tls()), &mut rng)
+            .map_err(|error| cannot_listen(&error))?;
         let control = control::Listener::open(&folder.control_socket());
         if let Err(error) = &control {
             console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
         }
-        announce(console, &config, &exchange, &created);
-        let outcome = tend(exchange, control.ok(), signals, (&config, &arguments.configured), console).await;
+        for error in exchange.left_out() {
+            console.warn(format!("{error}; it is left out"));
+        }
+        announce(console, &config, &exchange, &created, certificates.authority().as_deref());
+        let running = Running { exchange, certificates, config: &config, configured: &arguments.configured };
+        let outcome = running.tend(control.ok(), signals, console).await;
         let _ = std::fs::remove_file(folder.control_socket());
         outcome
     })
 }
 
-fn setup(config: &Config, keys: server::Keys, accounts: Accounts) -> Setup {
+fn setup(config: &Config, names: &[String], keys: server::Keys, accounts: Accounts, tls: Tls) -> Setup {
     Setup {
         listen: exchange::listen_config(&config.listen),
         drivers: std::thread::available_parallelism().map_or(1, usize::from),
-        server: server_config(config, keys),
+        server: server_config(config, names, keys),
         accounts,
+        dns: DnsConfig { servers: config.dns_servers.clone() },
+        tls: Some(tls),
         tap: crate::trace::tap(),
     }
 }
 
-fn server_config(config: &Config, keys: server::Keys) -> server::Config {
-    let names = if config.domains.is_empty() { exchange::machine_names() } else { config.domains.clone() };
+fn server_config(config: &Config, names: &[String], keys: server::Keys) -> server::Config {
     let domains = Domains::new(names, Vec::new()).expect("each is a host, which the configuration has checked");
     server::Config {
         auth_required: config.auth.required,
@@ -138,7 +147,13 @@ fn cannot_listen(error: &ListenError) -> Failure {
 }
 
 /// Says that the exchange is ready, where it is, and what to do with it.
-fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[(&str, String)]) {
+fn announce(
+    console: &Console,
+    config: &Config,
+    exchange: &Exchange,
+    created: &[(&str, String)],
+    authority: Option<&Path>,
+) {
     for (user, password) in created {
         let event = json!({"event": "account", "user": user, "password": password});
         if console.quiet && !console.json {
@@ -148,7 +163,7 @@ fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[
             console.event(&event);
         }
     }
-    console.say(in_words(console, config, exchange, created));
+    console.say(in_words(console, config, exchange, created, authority));
     let text = |local: &LocalAddress| format!("{}:{}", local.transport.as_str().to_lowercase(), local.address);
     let listen: Vec<String> = exchange.addresses().iter().map(text).collect();
     console.event(&json!({"event": "ready", "listen": listen}));
@@ -157,7 +172,13 @@ fn announce(console: &Console, config: &Config, exchange: &Exchange, created: &[
     }
 }
 
-fn in_words(console: &Console, config: &Config, exchange: &Exchange, created: &[(&str, String)]) -> String {
+fn in_words(
+    console: &Console,
+    config: &Config,
+    exchange: &Exchange,
+    created: &[(&str, String)],
+    authority: Option<&Path>,
+) -> String {
     let addresses = exchange.addresses();
     let places = places(addresses);
     let mut words = format!("{}\n\n", console.bold(concat!("Ringback ", env!("CARGO_PKG_VERSION"))));
@@ -166,6 +187,9 @@ fn in_words(console: &Console, config: &Config, exchange: &Exchange, created: &[
     };
     for (index, place) in places.iter().enumerate() {
         row(if index == 0 { "reach it" } else { "" }, format!("at {place}, over {}", transports(addresses, place)));
+    }
+    if let Some(authority) = authority {
+        row("TLS", format!("for phones that are told to trust {}", authority.display()));
     }
     if !config.domains.is_empty() {
         row("domains", config.domains.join(", "));
@@ -290,39 +314,57 @@ fn differences(running: &Config, config: &Config) -> Vec<&'static str> {
     parts(running).iter().zip(parts(config)).filter(|(one, other)| **one != *other).map(|(_, (name, _))| name).collect()
 }
 
-/// Looks after the exchange until somebody ends it.
-async fn tend(
+/// An exchange that runs, and what it runs by.
+struct Running<'a> {
     exchange: Exchange,
-    control: Option<control::Listener>,
-    mut signals: Signals,
-    (config, configured): (&Config, &Configured),
-    console: &Console,
-) -> Outcome {
-    let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
-    let mut damaged = false;
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
-            _ = signals.hangup.recv() => reload(&exchange, config, configured, console),
-            () = control::serve_one(control.as_ref(), &exchange) => continue,
-            _ = housekeeping.tick() => {}
-        }
-        if let Err(error) = exchange.world.refresh_accounts() {
-            // Once, not once a second.
-            if !damaged {
-                console.warn(format!("accounts stay as they are: {error}"));
+    certificates: Certificates,
+    config: &'a Config,
+    configured: &'a Configured,
+}
+
+impl Running<'_> {
+    /// Looks after the exchange until somebody ends it.
+    async fn tend(mut self, control: Option<control::Listener>, mut signals: Signals, console: &Console) -> Outcome {
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        let mut damaged = false;
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => reload(&self.exchange, self.config, self.configured, console),
+                () = control::serve_one(control.as_ref(), &self.exchange) => continue,
+                _ = housekeeping.tick() => {}
             }
-            damaged = true;
-        } else {
-            damaged = false;
+            if let Err(error) = self.exchange.world.refresh_accounts() {
+                // Once, not once a second.
+                if !damaged {
+                    console.warn(format!("accounts stay as they are: {error}"));
+                }
+                damaged = true;
+            } else {
+                damaged = false;
+            }
+            self.refresh_certificates(console);
+            self.exchange.world.bindings.sweep(Now::read_clocks());
+            if !self.exchange.is_whole() {
+                let what = "a part of the exchange has failed (see above); it must be started again";
+                return Err(Failure::negative(what));
+            }
         }
-        exchange.world.bindings.sweep(Now::read_clocks());
-        if !exchange.is_whole() {
-            return Err(Failure::negative("a part of the exchange has failed (see above); it must be started again"));
+        console.say("stopped");
+        self.exchange.stop();
+        Ok(Exit::Done)
+    }
+
+    fn refresh_certificates(&mut self, console: &Console) {
+        match self.certificates.refresh(Now::read_clocks().wall) {
+            None => {}
+            Some(Ok(warnings)) => {
+                warnings.iter().for_each(|warning| console.warn(warning));
+                console.say("the certificate was read again");
+                console.event(&json!({"event": "certificate"}));
+            }
+            Some(Err(failure)) => console.warn(format!("the certificate stays as it is: {}", failure.text)),
         }
     }
-    console.say("stopped");
-    exchange.stop();
-    Ok(Exit::Done)
 }

@@ -131,9 +131,19 @@ pub(crate) const KEYS: &[Key] = &[
     key("domains", "[]", Shape::Texts, "what we are responsible for; empty: this machine's own names and addresses"),
     key("listen.udp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over UDP; port 0 picks one, [] is off"),
     key("listen.tcp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over TCP; port 0 picks one, [] is off"),
-    key("listen.tls", r#"["0.0.0.0:5061", "[::]:5061"]"#, Shape::Texts, "SIP over TLS; port 0 picks one, [] is off"),
+    key(
+        "listen.tls",
+        r#"["0.0.0.0:5061", "[::]:5061"]"#,
+        Shape::Texts,
+        "SIP over TLS; [] is off, and so is this default where listen.udp or listen.tcp are chosen",
+    ),
     key("listen.ws", "[]", Shape::Texts, "SIP over WebSocket, for a web server in front of us; [] is off"),
-    key("listen.wss", r#"["0.0.0.0:8089", "[::]:8089"]"#, Shape::Texts, "SIP over secure WebSocket; [] is off"),
+    key(
+        "listen.wss",
+        r#"["0.0.0.0:8089", "[::]:8089"]"#,
+        Shape::Texts,
+        "SIP over secure WebSocket; [] is off, and so is this default where listen.udp or listen.tcp are chosen",
+    ),
     later("listen.http", "[]", Shape::Texts, WEB),
     key(
         "tls.certificate",

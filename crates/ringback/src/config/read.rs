@@ -97,6 +97,9 @@ impl Reader<'_> {
         let secure = [("listen.tls", Transport::Tls), ("listen.wss", Transport::Wss)];
         let optional = secure.into_iter().filter(|(key, _)| is_default(key)).map(|(_, transport)| transport).collect();
         let chosen = !is_default("listen.udp") || !is_default("listen.tcp");
+        // Whoever says where to listen is listened to: nothing is open beside that.
+        let [tls, wss] = [(tls, "listen.tls"), (wss, "listen.wss")]
+            .map(|(addresses, key)| if chosen && is_default(key) { Vec::new() } else { addresses });
         Listen { udp, tcp, tls, ws, wss, chosen, optional }
     }
 

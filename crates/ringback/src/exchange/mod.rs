@@ -1,13 +1,15 @@
 //! The exchange put together: the server's shards on net's drivers, over the accounts and bindings of the store.
 
+mod certificates;
 mod names;
 mod world;
 
+pub(crate) use certificates::Certificates;
 pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 
 use engine::Rng;
-use net::{ListenConfig, ListenError, LocalAddress, ServeConfig, Serving, Tap};
+use net::{DnsConfig, ListenConfig, ListenError, LocalAddress, ServeConfig, Serving, Tap, Tls};
 use server::Server;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -20,6 +22,9 @@ pub(crate) struct Setup {
     /// Its domains get the ports that are listened on.
     pub(crate) server: server::Config,
     pub(crate) accounts: Accounts,
+    pub(crate) dns: DnsConfig,
+    /// Without it there is no TLS.
+    pub(crate) tls: Option<Tls>,
     pub(crate) tap: Option<Arc<dyn Tap>>,
 }
 
@@ -38,6 +43,8 @@ impl Exchange {
             name: "exchange",
             listen: setup.listen.clone(),
             drivers: setup.drivers.max(1),
+            dns: setup.dns.clone(),
+            tls: setup.tls.clone(),
             tap: setup.tap.clone(),
             ..ServeConfig::default()
         };
@@ -52,6 +59,11 @@ impl Exchange {
     /// What it listens on.
     pub(crate) fn addresses(&self) -> &[LocalAddress] {
         self.serving.local_addresses()
+    }
+
+    /// Why it does not listen on addresses that nobody asked for.
+    pub(crate) fn left_out(&self) -> &[ListenError] {
+        self.serving.left_out()
     }
 
     /// Whether all of it runs.
@@ -70,7 +82,8 @@ impl Setup {
         let mut ports: Vec<u16> = addresses.iter().map(|local| local.address.port()).collect();
         ports.sort_unstable();
         ports.dedup();
-        server::Config { domains: self.server.domains.clone().on_ports(ports), ..self.server.clone() }
+        let domains = self.server.domains.clone().on_ports(ports);
+        server::Config { domains, tls: self.tls.is_some(), ..self.server.clone() }
     }
 }
 
@@ -83,8 +96,9 @@ pub(crate) fn listen_config(listen: &crate::config::Listen) -> ListenConfig {
     ListenConfig {
         udp: usable(&listen.udp),
         tcp: usable(&listen.tcp),
+        tls: usable(&listen.tls),
         ws: usable(&listen.ws),
+        wss: usable(&listen.wss),
         optional: listen.optional.clone(),
-        ..ListenConfig::default()
     }
 }

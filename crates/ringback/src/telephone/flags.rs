@@ -2,16 +2,19 @@ use crate::exit::Failure;
 use crate::wav;
 use clap::Args;
 use media::Source;
-use net::ListenConfig;
+use net::{ListenConfig, PemFile, Tls, TlsSetup};
 use sdp::Codec;
 use sip_message::{Scheme, Transport, Uri};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// SIP's own port, on which a phone without an exchange is expected.
 const SIP_PORT: u16 = 5060;
+
+/// Where an exchange that was started here with nothing has put its authority.
+const LOCAL_CA: &str = "ringback-data/tls/ca.pem";
 
 /// Where the password of `--as USER@DOMAIN` is.
 const PASSWORD_VARIABLE: &str = "RINGBACK_PASSWORD";
@@ -26,9 +29,13 @@ pub(crate) struct AccountFlags {
     /// The proxy that everything goes through
     #[arg(long, value_name = "PROXY")]
     pub(crate) via: Option<String>,
-    /// The transport where no address names one: udp or tcp
-    #[arg(long, value_name = "udp|tcp", value_parser = transport)]
+    /// The transport where no address names one
+    #[arg(long, value_name = "udp|tcp|tls|ws|wss", value_parser = transport)]
     pub(crate) transport: Option<Transport>,
+    /// Authorities (PEM) to believe besides the system's; an exchange on this machine has its own in DATA/tls/ca.pem [default:
+    /// ringback-data/tls/ca.pem, if that is there]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The local address, perhaps with a port
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub(crate) bind: Option<Bind>,
@@ -144,17 +151,27 @@ impl AccountFlags {
         let domain = accounts.first().map(|account| account.domain.as_str());
         let text = phone::typed_uri(typed, domain);
         match Uri::parse(&text) {
-            Ok(uri) if uri.scheme == Scheme::Sips => wrong("needs TLS, which is not there yet: use sip:"),
             Ok(uri) if uri.scheme == Scheme::Tel => {
                 wrong("has no host: give sip:NUMBER@HOST, or --as USER:PASS@DOMAIN")
             }
-            Ok(uri) if uri.scheme != Scheme::Sip => wrong("is no SIP address: give sip:USER@HOST"),
+            Ok(uri) if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) => {
+                wrong("is no SIP address: give sip:USER@HOST")
+            }
             Ok(_) if domain.is_none() && typed.trim().bytes().all(|byte| byte.is_ascii_digit()) => {
                 wrong("has no host: give sip:USER@HOST, or --as USER:PASS@DOMAIN")
             }
             Ok(_) => Ok(()),
             Err(bad) => wrong(&format!("is no SIP address ({}): give sip:USER@HOST", bad.0)),
         }
+    }
+
+    /// Whom to believe where TLS is spoken.
+    pub(crate) fn tls(&self) -> Result<Tls, Failure> {
+        let default = Some(PathBuf::from(LOCAL_CA)).filter(|path| path.is_file());
+        let authorities = self.ca.clone().or(default).iter().map(|path| PemFile::read(path)).collect::<Result<_, _>>();
+        let setup = authorities.map(|authorities| TlsSetup { authorities, ..TlsSetup::default() });
+        let tls = setup.and_then(|setup| Tls::new(&setup, SystemTime::now()));
+        tls.map(|(tls, _)| tls).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// Where to listen. Who waits for calls without an exchange must be where others look.
@@ -200,9 +217,8 @@ impl SoundFlags {
 
 fn transport(text: &str) -> Result<Transport, String> {
     match Transport::parse(text) {
-        Some(transport @ (Transport::Udp | Transport::Tcp)) => Ok(transport),
-        Some(other) => Err(format!("{} is not there yet: use udp or tcp", other.as_str())),
-        None => Err("udp or tcp is needed".to_owned()),
+        Some(transport) => Ok(transport),
+        None => Err("udp, tcp, tls, ws or wss is needed".to_owned()),
     }
 }
 
@@ -262,8 +278,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_said_to_be_so() {
-        assert!(transport("tls").is_err_and(|text| text.contains("not there yet")));
-        assert!(transport("TCP").is_ok() && transport("sctp").is_err());
+        assert!(transport("TCP").is_ok() && transport("wss").is_ok() && transport("sctp").is_err());
         assert!(codec("opus").is_err() && codec("PCMA").is_ok());
         assert!(seconds("1.5").is_ok() && seconds("-1").is_err() && seconds("inf").is_err());
         assert!(digits("12#a").is_ok_and(|text| text == "12#A") && digits("12x").is_err());

@@ -3,7 +3,7 @@ use super::{AccountFlags, SoundFlags};
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::{interrupt, wav};
-use net::{PhoneShell, PhoneShellConfig};
+use net::{PhoneShell, PhoneShellConfig, Tls};
 use phone::{Command, Event};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
@@ -15,6 +15,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A phone that runs, and whose events are told to whoever watches.
 pub(crate) struct Line<'a> {
     shell: PhoneShell,
+    tls: Tls,
     console: &'a Console,
     record: Option<PathBuf>,
     recorded: u32,
@@ -52,13 +53,13 @@ impl<'a> Line<'a> {
             codecs: sound.map_or(defaults.codecs, SoundFlags::codecs),
             ..phone::Config::default()
         };
-        let (listen, tap) = (account.listen(awaits_calls), crate::trace::tap());
-        let shell = PhoneShellConfig { listen, tap, ..PhoneShellConfig::default() };
+        let (listen, tap, tls) = (account.listen(awaits_calls), crate::trace::tap(), account.tls()?);
+        let shell = PhoneShellConfig { listen, tap, tls: Some(tls.clone()), ..PhoneShellConfig::default() };
         let shell = PhoneShell::start(shell, config).map_err(|error| {
             Failure::usage(format!("{error}\nchoose another local address or port with --bind ADDR:PORT"))
         })?;
         let record = sound.and_then(|sound| sound.record.clone());
-        Ok(Line { shell, console, record, recorded: 0, interrupts_seen: 0 })
+        Ok(Line { shell, tls, console, record, recorded: 0, interrupts_seen: 0 })
     }
 
     /// The local addresses, as `ready` says them.
@@ -85,7 +86,13 @@ impl<'a> Line<'a> {
             match self.shell.events().recv_timeout(left.min(GLANCE)) {
                 Ok(event) => {
                     match words::is_failure(&event) {
-                        true => self.console.complain(words::in_words(&event)),
+                        true => {
+                            self.console.complain(words::in_words(&event));
+                            if let Some(why) = self.tls.last_distrust() {
+                                self.console
+                                    .complain(format!("{why}\nan authority to believe can be given with --ca FILE"));
+                            }
+                        }
                         false => self.console.say(words::in_words(&event)),
                     }
                     self.console.event(&words::as_json(&event));

@@ -284,3 +284,23 @@ fn phones_that_know_gruus_are_given_some() {
              Contact: <sip:bob@{bob}>;+sip.instance=\"<urn:uuid:1>\"*pub-gruu=\"sip:bob@example.org;gr=urn:uuid:1\"*temp-gruu=\"sip:tgruu.*@example.org;gr\"*",
     );
 }
+
+#[test]
+fn a_phone_registers_elsewhere_through_us_and_is_found_again() {
+    check(
+        "given host:there.test is registrar, exchange trusts everybody
+         alice => exchange      REGISTER sip:there.test
+             Request-URI: sip:there.test
+             Supported: path, outbound
+         exchange -> registrar  REGISTER
+             Path: <sip:*@{exchange};lr;ob>
+         registrar -> exchange  200
+         exchange => alice      200
+         registrar -> exchange  MESSAGE sip:alice@{alice}
+             Route: {path}
+         exchange => alice      MESSAGE
+             Route: -
+         alice => exchange      200
+         exchange -> registrar  200",
+    );
+}

@@ -8,7 +8,7 @@ use sip_message::Transport;
 use sip_transaction::{Flow, ServerTransactionId, TransactionLayer, prefers_stream};
 
 impl Proxy {
-    /// The answer to [`Ask::Targets`](super::Ask::Targets): where the request goes; to nowhere means 480.
+    /// The target set of a request (RFC 3261 section 16.5): where it goes; to nowhere means 480.
     pub fn handle_targets(&mut self, now: Now, layer: &mut TransactionLayer, id: ServerTransactionId, set: TargetSet) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         if context.settled.is_none() {

@@ -50,7 +50,6 @@ impl Bench {
     }
 
     fn targets(&mut self, id: ServerTransactionId, count: u16) {
-        assert_eq!(self.proxy.poll_output(), Some(Ask::Targets { id }));
         let target = |n| Target::new(None, Hop::Flow(flow(n)));
         self.proxy.handle_targets(self.now, &mut self.layer, id, set((0..count).map(target).collect()));
     }
@@ -169,7 +168,6 @@ fn answers_that_come_too_late_or_twice_change_nothing() {
     assert_eq!(bench.sent(), (vec![], vec![]), "nobody is called any more");
 
     let id = bench.request("MESSAGE", "sip:b@b");
-    assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
     let target = Target::new(None, Hop::Resolve);
     bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![target]));
     let Some(Ask::Resolve { ticket, uri, .. }) = bench.proxy.poll_output() else { panic!("where to?") };
@@ -191,7 +189,6 @@ fn answers_that_come_too_late_for_anybody_leave_nothing_behind() {
     for late in [false, true] {
         let mut bench = Bench::new(10);
         let id = bench.request("MESSAGE", "sip:b@b");
-        assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
         let elsewhere = Target::new(None, Hop::Resolve);
         if !late {
             bench.run_out();
@@ -217,7 +214,6 @@ fn answers_that_come_too_late_for_anybody_leave_nothing_behind() {
 fn silent_targets_one_after_another_do_not_outlive_the_request() {
     let mut bench = Bench::new(10);
     let id = bench.request("MESSAGE", "sip:b@b");
-    assert_eq!(bench.proxy.poll_output(), Some(Ask::Targets { id }));
     let targets = (1..4).map(|n| Target { q: n, ..Target::new(None, Hop::Flow(flow(n))) }).collect();
     bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(targets));
     bench.run_out();
@@ -248,8 +244,7 @@ fn a_2xx_without_the_callers_via_does_not_end_the_ringing_elsewhere() {
 #[test]
 fn a_flow_that_failed_is_forgotten() {
     let mut bench = Bench::new(10);
-    bench.request("INVITE", "sip:b@b");
-    let Some(Ask::Targets { id }) = bench.proxy.poll_output() else { panic!("where to?") };
+    let id = bench.request("INVITE", "sip:b@b");
     let target = Target::new(None, Hop::Resolve);
     bench.proxy.handle_targets(bench.now, &mut bench.layer, id, set(vec![target]));
     let Some(Ask::Resolve { ticket, .. }) = bench.proxy.poll_output() else { panic!("where is that?") };

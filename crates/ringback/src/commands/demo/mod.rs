@@ -85,6 +85,8 @@ fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange
             ..server::Config::new(domains, server::Keys::from_secret(secret))
         },
         accounts: Accounts::load(REALM, accounts, None)?,
+        dns: net::DnsConfig::default(),
+        tls: None,
         tap: Some(tap),
     };
     Exchange::start(setup, &mut rng).map_err(Failure::usage)
