@@ -78,9 +78,6 @@ impl Engine for Server {
     fn handle_overload(&mut self, now: Now, overloaded: bool) {
         self.handle_input(now, Input::Overloaded(overloaded));
     }
-    fn handle_overload(&mut self, now: Now, overloaded: bool) {
-        self.handle_input(now, Input::Overloaded(overloaded));
-    }
     fn handle_timeout(&mut self, now: Now) {
         Server::handle_timeout(self, now);
     }
