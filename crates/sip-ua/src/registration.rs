@@ -133,7 +133,7 @@ impl UserAgent {
         );
         registration.cseq += 1;
         registration.sent_at = Some(now.mono);
-        request.from = From::Identity(identity.clone(), registration.from_tag.clone());
+        request.from = From::Identity(Box::new(identity.clone()), registration.from_tag.clone());
         request.to = identity.name_addr(None);
         request.call_id = registration.call_id.clone();
         request.cseq = registration.cseq;

@@ -42,7 +42,7 @@ pub(crate) enum From {
     /// The value of From.
     Value(String),
     /// Somebody whose From may depend on where the request is sent from, and the tag.
-    Identity(Identity, String),
+    Identity(Box<Identity>, String),
 }
 
 /// A request that we place, through all its attempts: other next hops, challenges, a stream instead of datagrams.
@@ -99,7 +99,7 @@ impl Request {
             method,
             uri: to.to_owned(),
             routes: Vec::new(),
-            from: From::Identity(identity.clone(), rng.token(TAG_LENGTH)),
+            from: From::Identity(Box::new(identity.clone()), rng.token(TAG_LENGTH)),
             to: format!("<{to}>"),
             call_id: rng.token(CALL_ID_LENGTH),
             cseq: 1,

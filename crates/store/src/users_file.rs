@@ -199,7 +199,9 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
             || !unhex(&user.ha1_sha256, &mut secrets.sha256)
             || !sha512_256.is_none_or(|text| unhex(text, secrets.sha512_256.insert([0; 32])))
         {
-            return wrong("has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256, ha1_sha512_256) hexadecimal digits");
+            return wrong(
+                "has a secret that is not 32 (ha1_md5) or 64 (ha1_sha256, ha1_sha512_256) hexadecimal digits",
+            );
         }
         let forwards = match user.forward.unwrap_or_default().read() {
             Ok(forwards) => forwards,

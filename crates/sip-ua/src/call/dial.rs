@@ -31,7 +31,7 @@ impl UserAgent {
         request.fields.push((HeaderName::Allow, crate::incoming::ALLOW.to_owned()));
         request.fields.push((HeaderName::Accept, self.config.accept.to_owned()));
         let local_tag = self.rng.token(TAG_LENGTH);
-        request.from = From::Identity(dial.identity.clone(), local_tag.clone());
+        request.from = From::Identity(Box::new(dial.identity.clone()), local_tag.clone());
         self.by_tag.insert(local_tag.clone(), call);
         let way = self.way(&dial.route, &dial.uri);
         // The request's number is the next one: the call must know it before the way is known.
