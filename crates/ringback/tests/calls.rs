@@ -106,7 +106,7 @@ fn answers_decide_the_exit_code() {
         (&["options", "sip:no-such-host.invalid"], 3),
         (&["options", "sip:127.0.0.1:1"], 3),
         (&["register", "--once"], 2),
-        (&["call", &server, "--transport", "tls"], 2),
+        (&["call", &server, "--transport", "sctp"], 2),
         (&["call", &server, "--srtp", "sdes"], 2),
         (&["call", &server, "--play", "no-such-file.wav"], 2),
         (&["call", &server, "--codec", "opus"], 2),
