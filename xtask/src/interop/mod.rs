@@ -154,7 +154,8 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// Scenarios for what is still being built: run only when names are asked for.
-const WAITING: &[&str] = &["stateless_proxy_passes_a_cancel_over_tcp"];
+const WAITING: &[&str] =
+    &["stateless_proxy_passes_a_cancel_over_tcp", "stateless_proxy_passes_a_refusal_and_its_ack_over_tcp"];
 
 /// How scenarios are listed: name, needs, and what is done.
 type Row = (&'static str, Needs, fn(&World) -> Result<()>);

@@ -16,6 +16,8 @@ pub(super) const SCENARIOS: &[Row] = &[
     ("stateless_proxy_passes_a_call_over_tcp", Needs::Ringback, |world| stateless_call(world, "tcp")),
     ("stateless_proxy_passes_a_cancel_over_udp", Needs::Ringback, |world| stateless_cancel(world, "udp")),
     ("stateless_proxy_passes_a_cancel_over_tcp", Needs::Ringback, |world| stateless_cancel(world, "tcp")),
+    ("stateless_proxy_passes_a_refusal_and_its_ack_over_udp", Needs::Ringback, |world| stateless_refusal(world, "udp")),
+    ("stateless_proxy_passes_a_refusal_and_its_ack_over_tcp", Needs::Ringback, |world| stateless_refusal(world, "tcp")),
     ("busy_is_forwarded", Needs::Ringback, busy_is_forwarded),
     ("no_answer_is_forwarded", Needs::Ringback, no_answer_is_forwarded),
     ("not_registered_is_forwarded", Needs::Ringback, not_registered_is_forwarded),
@@ -152,6 +154,16 @@ fn stateless_cancel(world: &World, transport: &'static str) -> Result<()> {
         < 487
         > ACK";
     stateless(world, transport, IS_CANCELED, caller)
+}
+
+/// Nobody but the two ends keeps state, so the ACK to a refusal goes all the way.
+fn stateless_refusal(world: &World, transport: &'static str) -> Result<()> {
+    let caller = "
+        > INVITE
+            sdp
+        < 486
+        > ACK";
+    stateless(world, transport, IS_BUSY, caller)
 }
 
 /// Carol's calls go on to dave when `when` holds; what the ends do.
