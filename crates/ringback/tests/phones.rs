@@ -44,7 +44,7 @@ fn what_cannot_be_called_is_wrong_usage_and_says_what_to_write() {
         (&["call", "sip:101 x@127.0.0.1"], "no SIP address"),
         (&["options", "http://127.0.0.1"], "no SIP address"),
         (&["options", "sip:[::1"], "no SIP address"),
-        (&["message", "sips:101@127.0.0.1", "hello"], "TLS"),
+        (&["message", "101", "hello", "--transport", "sctp"], "tcp"),
         (&["register", "--as", "100:x@127.0.0.1:99999"], "HOST"),
     ] {
         let mut process = scratch.start(arguments);

@@ -47,8 +47,8 @@ impl Server {
     /// An ACK or a CANCEL takes the way of its INVITE, without proof of who sends it: only where anybody's INVITE might have gone.
     pub(crate) fn pass_along(&mut self, now: Now, packet: Packet) {
         let admitted = self.look_at(&packet);
-        let may = admitted.preprocessed.in_known_dialog() || matches!(admitted.purpose, Purpose::User);
-        if may && self.proof_wanted(now, &packet, &admitted).is_none() {
+        let ours_to_answer = matches!(admitted.purpose, Purpose::Register(_) | Purpose::Exchange);
+        if !ours_to_answer && self.proof_wanted(now, &packet, &admitted).is_none() {
             self.pass(now, packet, admitted);
         } else if packet.message.method() == Method::Cancel {
             let reply = self.reply(&packet, 481);

@@ -153,10 +153,6 @@ fn scenarios() -> Vec<Scenario> {
     rows.map(|&(name, needs, run)| Scenario { name, needs, run }).collect()
 }
 
-/// Scenarios for what is still being built: run only when names are asked for.
-const WAITING: &[&str] =
-    &["stateless_proxy_passes_a_cancel_over_tcp", "stateless_proxy_passes_a_refusal_and_its_ack_over_tcp"];
-
 /// How scenarios are listed: name, needs, and what is done.
 type Row = (&'static str, Needs, fn(&World) -> Result<()>);
 
@@ -168,8 +164,7 @@ fn run_all(exchange: Exchange, names: &[String]) -> Result<Tally> {
         }
     }
     chosen.retain(|scenario| {
-        (names.is_empty() && !WAITING.contains(&scenario.name)
-            || names.iter().any(|name| scenario.name.contains(name.as_str())))
+        (names.is_empty() || names.iter().any(|name| scenario.name.contains(name.as_str())))
             && (exchange == Exchange::Ringback || scenario.needs == Needs::AnyExchange)
     });
     let folder = cargo::output_dir()?.join("interop");
