@@ -41,7 +41,8 @@ impl Builder {
 
     /// A response to `request`, which came from `source`: Via (with `received` and `rport` as RFC 3261 section 18.2.1 and
     /// RFC 3581 have them), From, To, Call-ID and CSeq are copied (section 8.2.6.2), and Record-Route where a dialog may come of it
-    /// (section 12.1.1), which a REGISTER makes none (section 10.3). The Reason-Phrase is the usual one.
+    /// (section 12.1.1), which a REGISTER makes none (section 10.3); a 100 gives Timestamp back (section 8.2.6.1). The Reason-Phrase is the
+    /// usual one.
     pub fn reply(request: &Message, status: u16, source: SocketAddr) -> Builder {
         let mut text = String::with_capacity(TEXT_USUAL);
         text.push_str("SIP/2.0 ");
@@ -61,6 +62,9 @@ impl Builder {
             if name == HeaderName::To && request.to_tag().is_none() {
                 builder.tag_at = Some(builder.text.len() - 2);
             }
+        }
+        if let Some(sent_at) = request.header(HeaderName::Timestamp).filter(|_| status == 100) {
+            Clean(&mut builder.text).copy("Timestamp", sent_at);
         }
         builder
     }
@@ -178,6 +182,17 @@ mod tests {
             let reply = Builder::reply(&request, status, ([192, 0, 2, 1], 5060).into()).finish();
             let reply = Message::parse(reply).unwrap();
             assert_eq!(reply.header(HeaderName::RecordRoute).is_some(), copied, "{status} to {method}");
+        }
+    }
+
+    /// Section 8.2.6.1.
+    #[test]
+    fn a_100_gives_the_timestamp_back() {
+        let request = "INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nTimestamp: 54.1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+        let request = Message::parse(Bytes::from(request)).unwrap();
+        for (status, given) in [(100, Some("54.1")), (180, None), (200, None)] {
+            let reply = Builder::reply(&request, status, ([192, 0, 2, 1], 5060).into()).finish();
+            assert_eq!(Message::parse(reply).unwrap().header(HeaderName::Timestamp), given, "{status}");
         }
     }
 }

@@ -219,3 +219,27 @@ pub(crate) fn contact(user: &str, flow: &Flow, secure: bool) -> String {
 pub(crate) const TAG_LENGTH: usize = 12;
 /// Letters in a Call-ID of ours: 120 bits.
 pub(crate) const CALL_ID_LENGTH: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3261 section 8.1.1.8: who asks for TLS on every hop can be reached so.
+    #[test]
+    fn a_contact_is_as_safe_as_the_request() {
+        let flow = |transport| Flow {
+            transport,
+            local: ([10, 0, 0, 1], 5061).into(),
+            remote: ([10, 0, 0, 2], 5061).into(),
+            connection: None,
+        };
+        for (transport, plain, secure) in [
+            (Transport::Tls, "<sip:a@10.0.0.1:5061;transport=tls>", "<sips:a@10.0.0.1:5061>"),
+            (Transport::Wss, "<sip:a@10.0.0.1:5061;transport=wss>", "<sips:a@10.0.0.1:5061;transport=ws>"),
+        ] {
+            assert_eq!(contact("a", &flow(transport), false), plain);
+            assert_eq!(contact("a", &flow(transport), true), secure);
+        }
+        assert_eq!(contact("", &flow(Transport::Tcp), false), "<sip:10.0.0.1:5061;transport=tcp>");
+    }
+}

@@ -186,6 +186,7 @@ fn how_long_a_binding_lasts() {
         a#5 <sip:1@h>;expires=100, <sip:2@h>;expires=1         -> 423 Min-Expires: 60
         a#5 <sip:1@h>;expires=0, <sip:2@h>;expires=60          -> 200 <sip:2@h>;expires=60
         a#6 <sip:2@h> | Expires: 0                             -> 200
+        a#7 <sip:3@h>                                          -> 200 <sip:3@h>;expires=3600
         ",
     );
 }

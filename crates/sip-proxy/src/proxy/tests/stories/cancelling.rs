@@ -69,6 +69,12 @@ fn after_a_6xx_a_2xx_still_counts_and_no_target_is_tried() {
     story.says(2, 200);
     story.tells(&["200"]);
     story.ends();
+    let mut story = Story::new();
+    story.invite(vec![at(1, 1000), at(2, 500)].into());
+    story.told();
+    story.says(1, 603);
+    story.tells(&["603"]);
+    story.ends();
 }
 
 #[test]
@@ -99,5 +105,14 @@ fn each_2xx_to_an_invite_goes_back() {
     story.told();
     story.says(2, 200);
     story.tells(&["200"]);
+    story.ends();
+    // One that nobody else rings beside.
+    let mut story = Story::new();
+    story.invite(vec![at(1, 1000)].into());
+    story.told();
+    for _ in 0..2 {
+        story.says(1, 200);
+        story.tells(&["200"]);
+    }
     story.ends();
 }

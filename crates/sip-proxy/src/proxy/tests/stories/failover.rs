@@ -39,6 +39,13 @@ fn when_no_flow_is_left_the_last_failure_is_the_answer() {
     story.wait(32);
     story.tells(&["408"]);
     story.ends();
+    // What cannot be sent is as good as a 503 (RFC 3261 section 16.9), and that again as a 500.
+    let mut story = call_elsewhere(&[1, 2]);
+    story.cannot_be_sent(1);
+    story.tells(&["INVITE sip:b@far > 2"]);
+    story.cannot_be_sent(2);
+    story.tells(&["500"]);
+    story.ends();
 }
 
 #[test]
