@@ -79,3 +79,22 @@ impl fmt::Display for Transport {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Transport;
+
+    /// RFC 7118 sections 5, 5.1, 5.2, 5.5 and 9.2.
+    #[test]
+    fn names_and_ports_of_websocket() {
+        for (name, transport, port) in [("WS", Transport::Ws, 80), ("WSS", Transport::Wss, 443)] {
+            assert_eq!(
+                (Transport::parse(name), Transport::parse(&name.to_lowercase())),
+                (Some(transport), Some(transport))
+            );
+            assert_eq!((transport.as_str(), transport.default_port(), transport.reliable()), (name, port, true));
+            assert_eq!(transport.secured(), Transport::Wss);
+        }
+        assert_eq!(Transport::Ws.as_param(), "ws");
+    }
+}

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
 use bytes::Bytes;
-use sip_message::{HEADER_RULES, HeaderName, HeaderRule, Message, Method, Presence};
+use sip_message::{HEADER_RULES, HeaderName, HeaderRule, Message, Method, Presence, Where};
 
 /// A request with the fields that all methods demand, and these.
 fn request(method: &str, fields: &str) -> String {
@@ -148,4 +148,113 @@ fn what_proxies_may_do() {
     let route = proxy(HeaderName::Route);
     assert_eq!((route.add(), route.modify(), route.delete(), route.read()), (true, false, true, true));
     assert_eq!(HeaderRule::of(HeaderName::Supported).next().unwrap().presence(Method::Invite), Presence::Should);
+}
+
+/// Tables 2 and 3 of RFC 3261 section 20 as they stand there, a dot for what is empty: header field, where, proxy, and the columns ACK, BYE,
+/// CANCEL, INVITE, OPTIONS and REGISTER.
+const TABLES_2_AND_3: &str = "
+    Accept R . - o - o m* o
+    Accept 2xx . - - - o m* o
+    Accept 415 . - c - c c c
+    Accept-Encoding R . - o - o o o
+    Accept-Encoding 2xx . - - - o m* o
+    Accept-Encoding 415 . - c - c c c
+    Accept-Language R . - o - o o o
+    Accept-Language 2xx . - - - o m* o
+    Accept-Language 415 . - c - c c c
+    Alert-Info R ar - - - o - -
+    Alert-Info 180 ar - - - o - -
+    Allow R . - o - o o o
+    Allow 2xx . - o - m* m* o
+    Allow r . - o - o o o
+    Allow 405 . - m - m m m
+    Authentication-Info 2xx . - o - o o o
+    Authorization R . o o o o o o
+    Call-ID c r m m m m m m
+    Call-Info . ar - - - o o o
+    Contact R . o - - m o o
+    Contact 1xx . - - - o - -
+    Contact 2xx . - - - m o o
+    Contact 3xx d - o - o o o
+    Contact 485 . - o - o o o
+    Content-Disposition . . o o - o o o
+    Content-Encoding . . o o - o o o
+    Content-Language . . o o - o o o
+    Content-Length . ar t t t t t t
+    Content-Type . . * * - * * *
+    CSeq c r m m m m m m
+    Date . a o o o o o o
+    Error-Info 300-699 a - o o o o o
+    Expires . . - - - o - o
+    From c r m m m m m m
+    In-Reply-To R . - - - o - -
+    Max-Forwards R amr m m m m m m
+    Min-Expires 423 . - - - - - m
+    MIME-Version . . o o - o o o
+    Organization . ar - - - o o o
+    Priority R ar - - - o - -
+    Proxy-Authenticate 407 ar - m - m m m
+    Proxy-Authenticate 401 ar - o o o o o
+    Proxy-Authorization R dr o o - o o o
+    Proxy-Require R ar - o - o o o
+    Record-Route R ar o o o o o -
+    Record-Route 2xx,18x mr - o o o o -
+    Reply-To . . - - - o - -
+    Require . ar - c - c c c
+    Retry-After 404,413,480,486,500,503,600,603 . - o o o o o
+    Route R adr c c c c c c
+    Server r . - o o o o o
+    Subject R . - - - o - -
+    Supported R . - o o m* o o
+    Supported 2xx . - o o m* m* o
+    Timestamp . . o o o o o o
+    To c r m m m m m m
+    Unsupported 420 . - m - m m m
+    User-Agent . . o o o o o o
+    Via R amr m m m m m m
+    Via rc dr m m m m m m
+    Warning r . - o o o o o
+    WWW-Authenticate 401 ar - m - m m m
+    WWW-Authenticate 407 ar - o - o o o";
+
+/// The column "where".
+fn place(text: &str) -> Where {
+    let range = |text: &str| match text.split_once('-') {
+        Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
+        None => (text.replace('x', "0").parse().unwrap(), text.replace('x', "9").parse().unwrap()),
+    };
+    match text {
+        "." => Where::Any,
+        "R" => Where::Request,
+        "r" | "rc" => Where::Response,
+        "c" => Where::Copied,
+        statuses => Where::Statuses(statuses.split(',').map(range).collect::<Vec<_>>().leak()),
+    }
+}
+
+#[test]
+fn every_row_of_tables_2_and_3_stands_here_as_there() {
+    let methods = [Method::Ack, Method::Bye, Method::Cancel, Method::Invite, Method::Options, Method::Register];
+    for row in TABLES_2_AND_3.lines().skip(1) {
+        let [name, place_text, proxy, columns @ ..] = &row.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let is_it =
+            |rule: &&HeaderRule| rule.name.as_str().eq_ignore_ascii_case(name) && rule.place == place(place_text);
+        let rule = HEADER_RULES.iter().find(is_it).unwrap_or_else(|| panic!("no row {row}"));
+        let may = [rule.proxy.add(), rule.proxy.modify(), rule.proxy.delete(), rule.proxy.read()];
+        assert_eq!(may, ['a', 'm', 'd', 'r'].map(|letter| proxy.contains(letter)), "{row}");
+        for (method, column) in methods.iter().zip(columns) {
+            let expected = match *column {
+                "m" => Presence::Mandatory,
+                "m*" => Presence::Should,
+                "o" => Presence::Optional,
+                "t" => Presence::OverStreams,
+                "*" => Presence::WithBody,
+                "c" => Presence::Conditional,
+                _ => Presence::NotApplicable,
+            };
+            assert_eq!(rule.presence(*method), expected, "{method} in {row}");
+        }
+    }
 }
