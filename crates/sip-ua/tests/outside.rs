@@ -4,7 +4,7 @@
 mod world;
 
 use bytes::Bytes;
-use sip_message::{Contacts, HeaderName, MAGIC_COOKIE, Message, Method, Scheme};
+use sip_message::{Builder, Contacts, HeaderName, MAGIC_COOKIE, Message, Method, Scheme};
 use sip_ua::{Plain, Route};
 use std::collections::BTreeSet;
 use world::World;
@@ -61,4 +61,47 @@ fn every_request_has_what_section_8_1_1_wants() {
         assert!(branch.starts_with(MAGIC_COOKIE), "{branch}");
         branch
     });
+}
+
+/// Section 8.1.3.1.
+#[test]
+fn silence_counts_as_a_408_and_what_cannot_be_sent_as_a_503() {
+    for (streams, status) in [(true, 408), (false, 503)] {
+        let mut w = World::new(&["alice"]);
+        w.script("server", |_, _| Vec::<Bytes>::new());
+        w.node("server").no_streams = !streams;
+        let uri = format!("{};transport=tcp", w.uri("server"));
+        let identity = World::identity("alice", None);
+        let plain = Plain { method: Method::Options, uri, identity, route: Route::Uri(None), body: None };
+        w.agent("alice", |now, layer, agent| agent.request(now, layer, plain));
+        w.run(33_000);
+        assert_eq!(w.events("alice"), [format!("unanswered {status}")]);
+    }
+}
+
+/// Section 8.1.3.2: what is not known is as good as the x00 of its class, or a 183.
+#[test]
+fn statuses_that_nobody_knows_count_as_their_class() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |request, source| {
+        let reply = |status| Builder::reply(request, status, source).to_tag("s");
+        match request.method() {
+            Method::Invite => {
+                let ok = reply(299).header(HeaderName::Contact, "<sip:s@10.0.0.2>").body("application/sdp", b"answer");
+                vec![reply(199).finish(), ok.finish()]
+            }
+            Method::Message => vec![reply(499).finish()],
+            _ => Vec::new(),
+        }
+    });
+    let uri = w.uri("server");
+    w.dial_uri("alice", &uri, Route::Uri(None), None);
+    w.run(100);
+    assert_eq!(w.events("alice"), ["located", "progress 199", "answered answer"]);
+    assert!(w.ladder.iter().any(|line| line.contains("alice -> server ACK")), "{:?}", w.ladder);
+    let identity = World::identity("alice", None);
+    let plain = Plain { method: Method::Message, uri, identity, route: Route::Uri(None), body: None };
+    w.agent("alice", |now, layer, agent| agent.request(now, layer, plain));
+    w.run(100);
+    assert_eq!(w.events("alice"), ["replied 499"]);
 }

@@ -40,6 +40,28 @@ fn while_it_rings() {
     );
 }
 
+/// RFC 3261 section 8.2.2.3: Require and Proxy-Require do not count in a CANCEL.
+#[test]
+fn what_a_cancel_requires_does_not_matter() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    180
+         exchange -> alice  180
+         alice -> exchange  CANCEL
+             Proxy-Require: nobodyHasThis
+             Require: nobodyHasThis
+         exchange -> alice  200 CANCEL
+         exchange -> bob    CANCEL
+             Proxy-Require: -
+         bob -> exchange    200 CANCEL, 487 INVITE
+         exchange -> bob    ACK
+         exchange -> alice  487 INVITE
+         alice -> exchange  ACK",
+    );
+}
+
 #[test]
 fn the_answer_crosses_the_cancel_and_still_arrives() {
     check(
