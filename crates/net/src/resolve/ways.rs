@@ -64,17 +64,18 @@ impl Ways {
         let source = source_towards(remote)?;
         let usable = |local: &&LocalAddress| local.address.is_ipv4() == remote.is_ipv4();
         let fits = |local: &&LocalAddress| local.address.ip().is_unspecified() || local.address.ip() == source;
-        let ours = || self.listening.iter().filter(usable).filter(|local| local.transport == transport);
-        match ours().find(fits).or_else(|| ours().next()) {
+        let best = |transport: Option<Transport>| {
+            let ours = || {
+                self.listening.iter().filter(usable).filter(|local| transport.is_none_or(|one| local.transport == one))
+            };
+            ours().find(fits).or_else(|| ours().next())
+        };
+        // A stream can be opened without a listener of its kind; what it comes from is then where we can be reached at all.
+        let local = best(Some(transport)).or_else(|| best(None).filter(|_| transport.reliable()));
+        match local {
             Some(local) if local.address.ip().is_unspecified() => Some(SocketAddr::new(source, local.address.port())),
             Some(local) => Some(local.address),
-            // A stream can be opened without a listener; what is advertised then is where we can be reached at all.
-            None if transport.reliable() => {
-                let port =
-                    self.listening.iter().find(usable).map_or(transport.default_port(), |local| local.address.port());
-                Some(SocketAddr::new(source, port))
-            }
-            None => None,
+            None => transport.reliable().then(|| SocketAddr::new(source, transport.default_port())),
         }
     }
 }
@@ -85,4 +86,25 @@ fn source_towards(remote: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(remote).ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ways;
+    use crate::LocalAddress;
+    use sip_message::Transport;
+
+    /// `--bind` of a telephone that listens over UDP and TCP, and calls over TLS.
+    #[test]
+    fn an_address_that_was_chosen_is_where_every_stream_comes_from() {
+        let local = |transport, address: &str| LocalAddress { transport, address: address.parse().unwrap() };
+        let chosen = [local(Transport::Udp, "127.1.1.4:5070"), local(Transport::Tcp, "127.1.1.4:5071")];
+        let from = |transport| Ways::new(&chosen).local(transport, "127.0.0.1:5061".parse().unwrap());
+        assert_eq!(from(Transport::Tls), Some("127.1.1.4:5070".parse().unwrap()));
+        assert_eq!(from(Transport::Tcp), Some("127.1.1.4:5071".parse().unwrap()));
+        let anywhere = [local(Transport::Tcp, "0.0.0.0:5071")];
+        let from = |transport| Ways::new(&anywhere).local(transport, "127.0.0.1:5061".parse().unwrap());
+        assert_eq!(from(Transport::Wss), Some("127.0.0.1:5071".parse().unwrap()));
+        assert_eq!(from(Transport::Udp), None);
+    }
 }
