@@ -95,6 +95,26 @@ fn a_reply_copies_what_section_8_2_6_2_names() {
     assert_eq!(reply.header(HeaderName::Server), Some("a  X: b"));
 }
 
+/// RFC 3261 section 18.2.1 and RFC 3581 section 4, in a response and in the copy that goes on.
+#[test]
+fn rport_is_filled_in_and_received_beside_it() {
+    for (via, stamped) in [
+        ("192.0.2.9;branch=z9hG4bK1", "192.0.2.9;branch=z9hG4bK1"),
+        ("192.0.2.8;branch=z9hG4bK1", "192.0.2.8;branch=z9hG4bK1;received=192.0.2.9"),
+        ("h.example;branch=z9hG4bK1", "h.example;branch=z9hG4bK1;received=192.0.2.9"),
+        ("192.0.2.9:5062;rport;branch=z9hG4bK1", "192.0.2.9:5062;rport=5062;branch=z9hG4bK1;received=192.0.2.9"),
+    ] {
+        let request = parse(&format!(
+            "OPTIONS sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        ));
+        let source = "192.0.2.9:5062".parse().unwrap();
+        for bytes in [Edit::new(&request).stamp_via(source).finish(), Builder::reply(&request, 200, source).finish()] {
+            let expected = format!("SIP/2.0/UDP {stamped}");
+            assert_eq!(parse(&text(&bytes)).values(HeaderName::Via).collect::<Vec<_>>(), [expected]);
+        }
+    }
+}
+
 #[test]
 fn a_malformed_request_earns_a_400_that_says_why() {
     let from = "192.0.2.9:5062".parse().unwrap();

@@ -8,8 +8,9 @@ pub(crate) fn keeps_reg_id(request: &Message, params: Params<'_>, has_instance: 
         let supported = knows(request, "outbound");
         return if supported { Err(Refused::FirstHopLacksOutbound) } else { Ok(false) };
     }
-    if has_instance && (reg_id.is_empty() || !reg_id.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(Refused::Malformed("reg-id is not a number"));
+    let digits = !reg_id.is_empty() && reg_id.bytes().all(|b| b.is_ascii_digit());
+    if has_instance && !(digits && reg_id.parse().is_ok_and(|number: u32| (1..1 << 31).contains(&number))) {
+        return Err(Refused::Malformed("reg-id is not a number from 1 to 2147483647")); // RFC 5626 section 10
     }
     Ok(has_instance)
 }

@@ -63,6 +63,17 @@ fn every_request_has_what_section_8_1_1_wants() {
     });
 }
 
+/// RFC 3581 section 3: whoever is behind a NAT hears the answer.
+#[test]
+fn what_is_sent_asks_with_rport() {
+    let mut w = World::new(&["alice"]);
+    w.script("server", |_, _| Vec::<Bytes>::new());
+    let uri = w.uri("server");
+    w.dial_uri("alice", &uri, Route::Uri(None), None);
+    w.run(15);
+    assert_eq!(w.delivered[0].top_via().unwrap().rport(), Some(None), "without a value");
+}
+
 /// Section 8.1.3.1.
 #[test]
 fn silence_counts_as_a_408_and_what_cannot_be_sent_as_a_503() {

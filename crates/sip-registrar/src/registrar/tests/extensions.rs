@@ -81,11 +81,25 @@ fn rfc5626_6_a_first_hop_that_keeps_no_flow_is_told_439_or_reg_id_is_ignored() {
 }
 
 #[test]
+fn rfc5626_10_a_reg_id_is_a_number_from_1_to_2_31() {
+    for (reg_id, answer) in [
+        ("x", "400"),
+        ("", "400"),
+        ("+1", "400"),
+        ("0", "400"),
+        ("2147483648", "400"),
+        ("99999999999", "400"),
+        ("2147483647", "200 <sip:1@h>;{I};reg-id=2147483647;expires=3600"),
+    ] {
+        check_named(&format!("a#1 <sip:1@h>;{{I}};reg-id={reg_id} -> {answer}"));
+    }
+}
+
+#[test]
 fn rfc5626_6_a_flow_comes_with_no_other_contact() {
     check_named(
         "
         a#1 <sip:1@h>;{I};reg-id=1, <sip:2@h> -> 400
-        a#1 <sip:1@h>;{I};reg-id=x -> 400
         a#1 <sip:1@h>;{I};reg-id=1, <sip:2@h>;expires=0 -> 200 <sip:1@h>;{I};reg-id=1;expires=3600
         ",
     );
