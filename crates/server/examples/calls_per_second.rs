@@ -1,4 +1,4 @@
-//! What one call costs the exchange's engine alone, without sockets: `cargo run --release -p server --example calls_per_second`.
+//! What one call costs the exchange's engine alone, without sockets: `cargo run --release -p server --example calls_per_second [COUNT]`.
 //!
 //! Calls of a stranger to a registered user at 9,000 a second of virtual time, so that the transactions that absorb
 //! retransmissions are there in their hundreds of thousands.
@@ -13,7 +13,6 @@ use sip_transaction::Flow;
 use std::time::{Duration, Instant};
 
 const RATE: u32 = 9000;
-const CALLS: u32 = RATE * 45;
 
 struct World {
     server: Server,
@@ -23,6 +22,7 @@ struct World {
 }
 
 impl World {
+    #[inline(never)]
     fn feed(&mut self, now: Now, flow: Flow, text: String) -> Vec<Bytes> {
         let bytes = Bytes::from(text);
         let begin = Instant::now();
@@ -45,6 +45,7 @@ impl World {
 }
 
 fn main() {
+    let count: u32 = std::env::args().nth(1).map_or(RATE * 45, |text| text.parse().unwrap());
     let config = Config::new(Domains::new(["127.0.0.1"], vec![5060]).unwrap(), Keys::from_secret([7; 32]));
     let start = Now::read_clocks();
     let mut rng = Rng::from_u64(1);
@@ -74,7 +75,7 @@ fn main() {
     let mut world = World { server: Server::new(config, 0, rng), location, spent: Duration::ZERO, messages: 0 };
     let mut timers = Duration::ZERO;
     let sdp = "v=0\r\no=load 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
-    for n in 0..CALLS {
+    for n in 0..count {
         let now = start + Duration::from_secs(1) * n / RATE;
         let from = format!("\"Load\" <sip:load@load.invalid>;tag=f{n}");
         let id = format!("{n}-call@load.invalid");
@@ -120,9 +121,9 @@ fn main() {
             timers += begin.elapsed();
         }
     }
-    let per = |spent: Duration| spent.as_secs_f64() * 1e6 / f64::from(CALLS);
+    let per = |spent: Duration| spent.as_secs_f64() * 1e6 / f64::from(count);
     println!(
-        "{CALLS} calls, {} messages: {:.2} us a call ({:.2} of it timers), {} records alive",
+        "{count} calls, {} messages: {:.2} us a call ({:.2} of it timers), {} records alive",
         world.messages,
         per(world.spent + timers),
         per(timers),

@@ -143,7 +143,7 @@ impl<'m> Edit<'m> {
     pub fn finish(mut self) -> Bytes {
         // Stable: changes to one place keep their order. An insertion goes before a removal that begins there.
         self.splices.sort_by_key(|splice| (splice.old.0, splice.old.1 > splice.old.0));
-        let old = &self.message.bytes[..self.message.body.1 as usize];
+        let old = &self.message.bytes()[..self.message.body.1 as usize];
         let mut new = Vec::with_capacity(old.len() + self.text.len());
         let mut at = 0;
         for splice in &self.splices {

@@ -1,11 +1,15 @@
 use crate::text::{find_unquoted, is_digits, is_lws, trim_lws};
 use crate::{BadValue, Contacts, HeaderName, Method, NameAddr, Uri, Via};
 use bytes::Bytes;
+use bytestring::ByteString;
 
 /// A SIP message: the bytes that came, and where its parts are in them.
 #[derive(Debug, Clone)]
 pub struct Message {
-    pub(crate) bytes: Bytes,
+    /// The head, found to be UTF-8 when it was parsed; all of the message where all of it is.
+    pub(crate) text: ByteString,
+    /// All of it, where the body is no text. Boxed because that is seldom.
+    pub(crate) binary: Option<Box<Bytes>>,
     pub(crate) start: Start,
     pub(crate) slots: Vec<Slot>,
     /// Where the empty line behind the header begins.
@@ -62,12 +66,12 @@ pub(crate) fn seconds(text: &str) -> Option<u32> {
 impl Message {
     /// The whole message as it came.
     pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        self.binary.as_deref().unwrap_or(self.text.as_bytes())
     }
 
-    /// The text at a span. The head was found to be UTF-8 when it was parsed.
+    /// The text at a span.
     pub(crate) fn text(&self, span: Span) -> &str {
-        std::str::from_utf8(&self.bytes[span.0 as usize..span.1 as usize]).unwrap_or("")
+        self.text.get(usize::from(span.0)..usize::from(span.1)).unwrap_or("")
     }
 
     /// Whether it is a request.
@@ -122,7 +126,7 @@ impl Message {
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        &self.bytes[self.body.0 as usize..self.body.1 as usize]
+        &self.bytes()[self.body.0 as usize..self.body.1 as usize]
     }
 
     /// The value of the first field of this name.
@@ -279,7 +283,7 @@ impl Message {
 
     /// Where `part`, which must be a piece of this message's text, begins.
     pub(crate) fn offset_of(&self, part: &str) -> usize {
-        part.as_ptr() as usize - self.bytes.as_ptr() as usize
+        part.as_ptr() as usize - self.text.as_ptr() as usize
     }
 }
 

@@ -4,6 +4,7 @@ use crate::message::{Slot, Start};
 use crate::text::{all, is_lws, is_token_byte, kind};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
+use bytestring::ByteString;
 use memchr::{memchr, memchr_iter, memchr2};
 
 /// The longest message in bytes: what one UDP datagram can carry, and as much on a stream.
@@ -39,13 +40,11 @@ impl Message {
         let start = scan.start_line()?;
         let head_end = scan.fields();
         let Scan { at, slots, seen, mut defect, .. } = scan;
-        if !bytes[..head_end].is_ascii()
-            && let Err(error) = std::str::from_utf8(&bytes[..head_end])
-        {
-            return Err(not_utf8(&bytes, head_end, error.valid_up_to()));
-        }
-        let body_end = bytes.len() as u16;
-        let mut message = Message { bytes, start, slots, head_end: head_end as u16, body: (at as u16, body_end) };
+        let body = (at as u16, bytes.len() as u16);
+        let (text, binary) =
+            if bytes.is_ascii() { (ByteString::try_from(bytes).ok(), None) } else { text_of(bytes, head_end)? };
+        let text = text.unwrap_or_default();
+        let mut message = Message { text, binary, start, slots, head_end: head_end as u16, body };
         if defect.is_none() && seen & MANDATORY != MANDATORY {
             defect = message.missing_field().map(|text| (head_end, Defect::Text(text)));
         }
@@ -60,6 +59,18 @@ impl Message {
             }
         }
     }
+}
+
+/// The text of a message that is not ASCII alone: its head, and its body if that is text, too; all of it where it is not.
+#[cold]
+fn text_of(bytes: Bytes, head_end: usize) -> Result<(Option<ByteString>, Option<Box<Bytes>>), Malformed> {
+    if let Err(error) = std::str::from_utf8(&bytes[..head_end]) {
+        return Err(not_utf8(&bytes, head_end, error.valid_up_to()));
+    }
+    if std::str::from_utf8(&bytes).is_ok() {
+        return Ok((ByteString::try_from(bytes).ok(), None));
+    }
+    Ok((ByteString::try_from(bytes.slice(..head_end)).ok(), Some(Box::new(bytes))))
 }
 
 /// A header that cannot be read as text; for an answer, which copies fields, what is wrong in it becomes question marks.
