@@ -43,6 +43,7 @@ impl Server {
         if let Some(reply) = self.refusal(&packet) {
             return self.reply_stateless(&packet, reply);
         }
+        self.note_alias(&packet);
         let admitted = self.look_at(&packet);
         if let Purpose::Exchange = admitted.purpose {
             return self.answer_for_exchange(&packet);

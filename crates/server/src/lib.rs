@@ -7,6 +7,7 @@
 mod server;
 
 mod admission;
+mod aliases;
 mod identity;
 mod own_answers;
 mod purpose;
@@ -21,6 +22,7 @@ mod handle;
 mod owner;
 
 pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
+pub use aliases::ALIASES_MAX;
 pub use calls::{Call, Calls, Id as CallId, Side, State as CallState};
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;

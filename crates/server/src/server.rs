@@ -1,4 +1,5 @@
 use crate::admission::{Admitted, Pending};
+use crate::aliases::Aliases;
 use crate::purpose::Purpose;
 use crate::stateless::Passing;
 use crate::targets::{Origin, Search};
@@ -41,6 +42,10 @@ pub struct Server {
     pub(crate) overloaded: bool,
     /// Who is at the other end of connections, as far as certificates have shown.
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
+    /// Connections that lead back to who has opened them.
+    pub(crate) aliases: Aliases,
+    /// The hosts whose flows are being looked up while there are aliases.
+    asked: Table<u64, String>,
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Admitted>,
     pub(crate) outputs: VecDeque<Output>,
@@ -70,6 +75,8 @@ impl Server {
             some_pass_stateless: by_rule || config.mode == Mode::Stateless,
             overloaded: false,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
+            aliases: Table::with_hasher(TableKey::new(&mut rng)),
+            asked: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             outputs: VecDeque::new(),
             config,
@@ -85,7 +92,9 @@ impl Server {
             Input::Proved { connection, names } => self.handle_proved(connection, names),
             // Its bindings stay: the phone comes back, and its flow says where it was.
             Input::ConnectionClosed(connection) => {
-                self.proved.remove(&connection);
+                if self.proved.remove(&connection).is_some() {
+                    self.forget_aliases(connection);
+                }
                 self.layer.handle_connection_closed(now, connection);
             }
             Input::Answer(Answer::Credentials { ticket, secrets }) => {
@@ -97,6 +106,9 @@ impl Server {
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, mut flows }) => {
                 flows.retain(|flow| !self.config.domains.leads_to_us(flow));
+                if let Some(host) = self.asked.remove(&ticket) {
+                    self.use_aliases(&host, &mut flows);
+                }
                 if !self.handle_passing(ticket, &flows) {
                     self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
                 }
@@ -308,7 +320,12 @@ impl Server {
         let reachable = |next_hop: &NextHop| self.config.tls || !next_hop.default_transport().is_secure();
         let next_hop = parsed.and_then(|uri| NextHop::of(&uri));
         match next_hop.filter(|next_hop| next_hop.transport != Some(Transport::Ws) && reachable(next_hop)) {
-            Some(next_hop) => self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false })),
+            Some(next_hop) => {
+                if !self.aliases.is_empty() {
+                    self.asked.insert(ticket, next_hop.host.clone());
+                }
+                self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false }));
+            }
             None => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
         }
     }

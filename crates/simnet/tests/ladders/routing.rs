@@ -249,3 +249,16 @@ fn a_strict_router_behind_a_strict_router_leaves_no_empty_route() {
          exchange -> alice  200",
     );
 }
+
+/// RFC 3261 section 16.5: a maddr says where a request goes, whomever it is for.
+#[test]
+fn a_maddr_of_somebody_else_leads_there() {
+    check(
+        "given bob registered, exchange trusts everybody, host:there.test is peer
+         alice -> exchange  MESSAGE sip:bob@example.org;maddr=there.test
+         exchange -> peer   MESSAGE
+             Request-URI: sip:bob@example.org;maddr=there.test
+         peer -> exchange   200
+         exchange -> alice  200",
+    );
+}
