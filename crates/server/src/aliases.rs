@@ -14,6 +14,11 @@ pub const ALIASES_MAX: usize = 1024;
 pub(crate) type Aliases = Table<SocketAddr, ConnectionId>;
 
 impl Server {
+    /// Aliases that are remembered, for tests.
+    pub fn aliases(&self) -> usize {
+        self.aliases.len()
+    }
+
     /// Takes notice of a request that came over TLS.
     pub(crate) fn note_alias(&mut self, packet: &Packet) {
         let Some(connection) = packet.flow.connection.filter(|_| packet.flow.transport == Transport::Tls) else {

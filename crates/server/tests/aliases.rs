@@ -5,7 +5,7 @@ mod bench;
 
 use bench::keys;
 use engine::{Now, Rng};
-use server::{Answer, Ask, Config, Domains, Input, Output, Server};
+use server::{ALIASES_MAX, Answer, Ask, Config, Domains, Input, Output, Server};
 use sip_message::Transport;
 use sip_transaction::{ConnectionId, Flow};
 
@@ -48,6 +48,25 @@ fn connection_to(host: &str, params: &str, closed: bool) -> u64 {
 fn a_peer_that_has_proved_its_name_is_reached_over_the_connection_that_it_holds() {
     assert_eq!(connection_to("there.test", ";alias", false), 1);
     assert_eq!(connection_to("THERE.test", ";alias", false), 1);
+}
+
+#[test]
+fn a_shard_remembers_only_so_many() {
+    let (mut server, now) = (server(), Now::read_clocks());
+    let mut send = |n: u16| {
+        let names = vec!["there.test".to_owned()];
+        server.handle_input(now, Input::Proved { connection: ConnectionId(n.into()), names });
+        let text = format!(
+            "OPTIONS sip:example.org SIP/2.0\r\nv: SIP/2.0/TLS x:{n};branch=z9hG4bK{n};alias\r\nf: <sip:a@b>;tag=a\r\nt: <sip:b>\r\ni: {n}\r\nCSeq: 1 OPTIONS\r\nl: 0\r\n\r\n"
+        );
+        server.handle_input(now, Input::Packet { flow: flow(40_000, n.into()), bytes: text.into() });
+        while server.poll_output().is_some() {}
+        server.aliases()
+    };
+    for n in 1..=ALIASES_MAX {
+        assert_eq!(send(n as u16), n);
+    }
+    assert_eq!(send(ALIASES_MAX as u16 + 1), ALIASES_MAX);
 }
 
 #[test]

@@ -5,8 +5,11 @@ mod bench;
 
 use bench::{answers, outputs, outputs_with_nobody_there, request, server};
 use bytes::Bytes;
-use engine::Now;
-use server::{Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Input, Output, Server};
+use engine::{Now, Rng};
+use server::{
+    Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Mode, Output,
+    SEARCHES_MAX, STATELESS_RESOLVES_MAX, Server,
+};
 use sip_message::{AuthValue, HeaderName, Message};
 use std::time::Duration;
 
@@ -167,4 +170,34 @@ fn credentials(server: &mut Server, now: Now) -> String {
     format!(
         "Digest username=a,realm=\"example.org\",nonce=\"{nonce}\",uri=\"sip:example.org\",response=\"00000000000000000000000000000000\",qop=auth,nc=00000001,cnonce=x"
     )
+}
+
+#[test]
+fn requests_whose_targets_are_sought_have_a_limit() {
+    let mut server = server(0, true);
+    let now = Now::read_clocks();
+    let ask = |server: &mut Server, n: usize| {
+        outputs(server, now, &request("MESSAGE", "sip:a@example.org", "sip:b@c.d", &format!("c{n}"), ""))
+    };
+    for n in 0..SEARCHES_MAX {
+        assert!(matches!(&ask(&mut server, n)[..], [Output::Ask(Ask::Bindings { .. })]));
+    }
+    let refused = answers(ask(&mut server, SEARCHES_MAX));
+    assert_eq!((refused[0].status(), refused[0].header(HeaderName::RetryAfter)), (503, Some("10")));
+}
+
+#[test]
+fn requests_without_a_transaction_whose_next_hop_is_sought_have_a_limit() {
+    let domains = Domains::new(["example.org"], vec![5060]).unwrap();
+    let config = Config { auth_required: false, mode: Mode::Stateless, ..Config::new(domains, bench::keys()) };
+    let mut server = Server::new(config, 0, Rng::from_u64(1));
+    let now = Now::read_clocks();
+    let ask = |server: &mut Server, n: usize| {
+        outputs(server, now, &request("MESSAGE", "sip:a@there.test", "sip:b@c.d", &format!("c{n}"), ""))
+    };
+    for n in 0..STATELESS_RESOLVES_MAX {
+        assert!(matches!(&ask(&mut server, n)[..], [Output::Ask(Ask::Resolve { steady: true, .. })]));
+    }
+    assert!(ask(&mut server, STATELESS_RESOLVES_MAX).is_empty(), "lost, as on a network that has too much to do");
+    assert_eq!(server.len(), STATELESS_RESOLVES_MAX);
 }
