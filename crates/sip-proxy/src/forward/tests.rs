@@ -56,6 +56,24 @@ fn a_path_becomes_route() {
     }
 }
 
+/// RFC 5626 section 5.1 and RFC 3327 section 5.2: for a phone that knows Path; `ob` is for the first hop to say.
+#[test]
+fn an_edge_names_the_flow_in_path_with_ob_where_it_is_the_first_hop() {
+    let second = "Via: SIP/2.0/UDP first;branch=z9hG4bK2\r\nSupported: path, outbound\r\n";
+    for (received, end) in [
+        ("Supported: path, outbound\r\n", Some("@10.0.0.1:5060;lr;ob>")),
+        ("Supported: path\r\n", Some("@10.0.0.1:5060;lr>")),
+        (second, Some("@10.0.0.1:5060;lr>")),
+        ("Supported: outbound\r\n", None),
+    ] {
+        let received = format!("{received}Path: <sip:before;lr>\r\n");
+        let copy = copy("REGISTER sip:there", &received, &target("sip:there", ""), udp(), udp());
+        let path = values(&copy, HeaderName::Path);
+        assert_eq!((path.len(), path.last().map(String::as_str)), (1 + end.iter().count(), Some("<sip:before;lr>")));
+        assert!(end.is_none_or(|end| path[0].starts_with("<sip:") && path[0].ends_with(end)), "{path:?}");
+    }
+}
+
 /// RFC 3261 sections 16.6 item 6 and 16.12.1.2.
 #[test]
 fn a_strict_router_gets_what_it_expects() {
