@@ -53,18 +53,18 @@ impl Builder {
         builder.copy_vias(request, source);
         if (101..300).contains(&status) && request.method() != Method::Register {
             for value in request.fields(HeaderName::RecordRoute) {
-                Clean(&mut builder.text).copy("Record-Route", value);
+                Clean(&mut builder.text).copy(request, "Record-Route", value);
             }
         }
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
             let Some(value) = request.header(name) else { continue };
-            Clean(&mut builder.text).copy(name.as_str(), value);
+            Clean(&mut builder.text).copy(request, name.as_str(), value);
             if name == HeaderName::To && request.to_tag().is_none() {
                 builder.tag_at = Some(builder.text.len() - 2);
             }
         }
         if let Some(sent_at) = request.header(HeaderName::Timestamp).filter(|_| status == 100) {
-            Clean(&mut builder.text).copy("Timestamp", sent_at);
+            Clean(&mut builder.text).copy(request, "Timestamp", sent_at);
         }
         builder
     }
@@ -74,24 +74,24 @@ impl Builder {
         let mut text = Clean(&mut self.text);
         for (nth, value) in request.fields(HeaderName::Via).enumerate() {
             let Some(stamp) = stamp.as_ref().filter(|_| nth == 0) else {
-                text.copy("Via", value);
+                text.copy(request, "Via", value);
                 continue;
             };
             let begin = request.offset_of(value);
             let end = stamp.end as usize - begin;
             let rport = stamp.rport_at.map_or(end, |at| at as usize - begin);
-            text.text("Via: ");
-            text.text(&value[..rport]);
+            text.0.push_str("Via: ");
+            text.copy_text(request, &value[..rport]);
             if stamp.rport_at.is_some() {
                 text.0.push('=');
                 push_number(text.0, source.port().into());
             }
-            text.text(&value[rport..end]);
+            text.copy_text(request, &value[rport..end]);
             if stamp.received {
                 text.0.push_str(";received=");
                 push_address(text.0, source.ip());
             }
-            text.text(&value[end..]);
+            text.copy_text(request, &value[end..]);
             text.0.push_str("\r\n");
         }
     }

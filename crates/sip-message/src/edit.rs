@@ -157,7 +157,7 @@ impl<'m> Edit<'m> {
     }
 
     fn slots(&self, name: HeaderName) -> impl Iterator<Item = &'m Slot> + use<'m> {
-        self.message.slots.iter().filter(move |slot| slot.name == name)
+        self.message.slots_of(name)
     }
 
     /// From the beginning of a field's name to the beginning of what follows the field.
@@ -216,10 +216,10 @@ impl Clean<'_> {
     }
 
     /// A field whose value is text already: most of a reply, so it does without the formatting machinery.
-    pub(crate) fn copy(&mut self, name: &str, value: &str) {
+    pub(crate) fn copy(&mut self, message: &Message, name: &str, value: &str) {
         self.0.push_str(name);
         self.0.push_str(": ");
-        self.text(value);
+        self.copy_text(message, value);
         self.0.push_str("\r\n");
     }
 
@@ -234,6 +234,11 @@ impl Clean<'_> {
     /// Text of ours.
     pub(crate) fn own(&mut self, text: &str) {
         let _ = self.write_str(text); // writing to a String cannot fail
+    }
+
+    /// A piece of a message.
+    pub(crate) fn copy_text(&mut self, message: &Message, text: &str) {
+        if message.unfolded { self.0.push_str(text) } else { self.text(text) }
     }
 
     /// What stood in a message before: a NUL in it is a quoted-pair's, and stays.

@@ -12,6 +12,10 @@ pub struct Message {
     pub(crate) binary: Option<Box<Bytes>>,
     pub(crate) start: Start,
     pub(crate) slots: Vec<Slot>,
+    /// The names of the fields that there are, as bits; two names share one.
+    pub(crate) seen: u64,
+    /// Whether no field's value has a line break in it.
+    pub(crate) unfolded: bool,
     /// Where the empty line behind the header begins.
     pub(crate) head_end: u16,
     pub(crate) body: Span,
@@ -131,12 +135,18 @@ impl Message {
 
     /// The value of the first field of this name.
     pub fn header(&self, name: HeaderName) -> Option<&str> {
-        self.slots.iter().find(|slot| slot.name == name).map(|slot| self.text(slot.value))
+        self.slots_of(name).next().map(|slot| self.text(slot.value))
     }
 
     /// The value of every field of this name, one item a field.
     pub fn fields(&self, name: HeaderName) -> impl Iterator<Item = &str> {
-        self.slots.iter().filter(move |slot| slot.name == name).map(|slot| self.text(slot.value))
+        self.slots_of(name).map(|slot| self.text(slot.value))
+    }
+
+    /// The places of every field of this name: most are asked for in vain.
+    pub(crate) fn slots_of(&self, name: HeaderName) -> impl Iterator<Item = &Slot> {
+        let slots = if self.seen & 1 << (name as u8 % 64) == 0 { &[][..] } else { &self.slots[..] };
+        slots.iter().filter(move |slot| slot.name == name)
     }
 
     /// Every value of this name: of all its fields, and of each the values that commas part (RFC 3261 section 7.3.1).

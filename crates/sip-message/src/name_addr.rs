@@ -20,6 +20,9 @@ impl<'a> NameAddr<'a> {
     /// Parses one value.
     pub fn parse(text: &'a str) -> Result<NameAddr<'a>, BadValue> {
         let text = trim_lws(text);
+        if text.starts_with('<') {
+            return NameAddr::parse_bracketed("", text);
+        }
         if text.starts_with('"') {
             let nothing = BadValue("display name without a URI in angle brackets, or quotes that do not close");
             let (display, rest) = text.split_at(quoted_end(text).ok_or(nothing)?);

@@ -24,6 +24,9 @@ impl<'a> Params<'a> {
 
     /// The value of the first parameter with this name (in any case), quotes kept; `""` for a flag without a value.
     pub fn get(&self, name: &str) -> Option<&'a str> {
+        if self.0.is_empty() {
+            return None;
+        }
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.unwrap_or(""))
     }
 

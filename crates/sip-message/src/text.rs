@@ -87,7 +87,11 @@ static KINDS: [u8; 256] = {
 
 /// How many bytes of this kind `text` begins with.
 pub(crate) fn leading(text: &[u8], kind: u8) -> usize {
-    text.iter().position(|byte| KINDS[*byte as usize] & kind == 0).unwrap_or(text.len())
+    let kinds = |byte: &u8| KINDS[usize::from(*byte)] & kind;
+    let (fours, _) = text.as_chunks::<4>();
+    let whole = fours.iter().position(|four| four.iter().fold(kind, |left, byte| left & kinds(byte)) == 0);
+    let begin = 4 * whole.unwrap_or(fours.len());
+    begin + text[begin..].iter().position(|byte| kinds(byte) == 0).unwrap_or(text.len() - begin)
 }
 
 /// Whether every byte of `text` is of this kind.
@@ -232,7 +236,7 @@ pub fn push_number(text: &mut String, number: u64) {
             break;
         }
     }
-    text.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    text.push_str(std::str::from_utf8(&digits[at..]).unwrap_or("")); // never: they are digits
 }
 
 /// A literal address; an IPv6 one without brackets.

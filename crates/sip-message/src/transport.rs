@@ -18,6 +18,9 @@ pub enum Transport {
 impl Transport {
     /// The transport with this name, in any case.
     pub fn parse(name: &str) -> Option<Transport> {
+        if name == "UDP" {
+            return Some(Transport::Udp); // as most are
+        }
         [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss]
             .into_iter()
             .find(|transport| name.eq_ignore_ascii_case(transport.as_str()))

@@ -35,15 +35,19 @@ impl<'a> Host<'a> {
             let inner = inner.strip_suffix(']').ok_or(BadValue("IPv6 address without closing bracket"))?;
             return inner.parse().or_else(|_| one_colon_less(inner)).map(Host::V6);
         }
-        if text.as_bytes().last().is_some_and(u8::is_ascii_digit)
-            && let Some(v4) = ipv4(text.as_bytes())
-        {
-            return Ok(Host::V4(v4));
-        }
         if text.is_empty() || !all(text.as_bytes(), kind::HOST) {
             return Err(BadValue("bad host name"));
         }
-        Ok(Host::Name(text))
+        Ok(Host::of_letters(text))
+    }
+
+    /// The same for what has nothing in it but what a name or an IPv4 address has.
+    fn of_letters(text: &'a str) -> Host<'a> {
+        let ends_in_digit = text.as_bytes().last().is_some_and(u8::is_ascii_digit);
+        match if ends_in_digit { ipv4(text.as_bytes()) } else { None } {
+            Some(v4) => Host::V4(v4),
+            None => Host::Name(text),
+        }
     }
 
     /// The literal address, `None` for a name.
@@ -107,27 +111,38 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     (dots == 3 && digits > 0).then(|| Ipv4Addr::from(address << 8 | octet))
 }
 
-/// A port of one to five digits.
+/// A port of one to five digits, which they are known to be.
 fn port_number(digits: &[u8]) -> Option<u16> {
-    if !(1..=5).contains(&digits.len()) || !all(digits, kind::DIGIT) {
+    if !(1..=5).contains(&digits.len()) {
         return None;
     }
     digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')).try_into().ok()
 }
 
-/// Splits `host[:port]`.
-pub(crate) fn host_port(text: &str) -> Result<(Host<'_>, Option<u16>), BadValue> {
-    // As most come: a name or an IPv4 address, and perhaps a port.
+/// A host and perhaps a port, as most come, that `text` begins with, and where they end: a name or an IPv4 address, and nothing behind it
+/// but parameters or headers. `None`: not as most come.
+pub(crate) fn leading_host_port(text: &str) -> Option<(Host<'_>, Option<u16>, usize)> {
     let bytes = text.as_bytes();
     let end = leading(bytes, kind::HOST);
+    let host = Host::of_letters(text.get(..end).filter(|host| !host.is_empty())?);
     match bytes.get(end) {
-        None => return Ok((Host::parse(text)?, None)),
+        None | Some(b';' | b'?') => Some((host, None, end)),
         Some(b':') => {
-            if let Some(port) = port_number(&bytes[end + 1..]) {
-                return Ok((Host::parse(&text[..end])?, Some(port)));
-            }
+            let digits = leading(&bytes[end + 1..], kind::DIGIT);
+            let port = port_number(&bytes[end + 1..end + 1 + digits])?;
+            let end = end + 1 + digits;
+            matches!(bytes.get(end), None | Some(b';' | b'?')).then_some((host, Some(port), end))
         }
-        Some(_) => {}
+        Some(_) => None,
+    }
+}
+
+/// Splits `host[:port]`.
+pub(crate) fn host_port(text: &str) -> Result<(Host<'_>, Option<u16>), BadValue> {
+    if let Some((host, port, end)) = leading_host_port(text)
+        && end == text.len()
+    {
+        return Ok((host, port));
     }
     let colon = match text.strip_prefix('[') {
         Some(inner) => inner.find(']').and_then(|end| text[end + 2..].find(':').map(|at| at + end + 2)),
@@ -165,6 +180,32 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Parses a URI that stands alone (a Request-URI, or what stands between `<` and `>`).
     pub fn parse(text: &'a str) -> Result<Uri<'a>, BadValue> {
+        match text.strip_prefix("sip:").and_then(Uri::usual) {
+            Some(uri) => Ok(uri),
+            None => Uri::parse_any(text),
+        }
+    }
+
+    /// What most look like behind `sip:`, read in one pass: a user without a password, a host that is no IPv6 address, parameters.
+    fn usual(text: &'a str) -> Option<Uri<'a>> {
+        let info = leading(text.as_bytes(), kind::USER);
+        let (user, rest) = match text.as_bytes().get(info) {
+            Some(b'@') => (Some(&text[..info]), &text[info + 1..]),
+            Some(_) => return None,
+            None => (None, text),
+        };
+        if user.is_some_and(|user| user.is_empty() || user.bytes().any(|byte| byte == b':')) {
+            return None;
+        }
+        let (host, port, end) = leading_host_port(rest)?;
+        let params = &rest[end..];
+        if !params.is_empty() && (params.bytes().any(|byte| byte == b'?') || !all(params.as_bytes(), kind::URI)) {
+            return None;
+        }
+        Some(Uri { scheme: Scheme::Sip, user, password: None, host, port, params: Params::new(params), headers: "" })
+    }
+
+    fn parse_any(text: &'a str) -> Result<Uri<'a>, BadValue> {
         let (scheme, rest) = match text.strip_prefix("sip:") {
             Some(rest) => ("sip", rest), // as most are
             None => split_once(text, b':').ok_or(BadValue("URI without a scheme"))?,

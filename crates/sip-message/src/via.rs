@@ -1,5 +1,5 @@
 use crate::text::{is_lws, is_token, split_once, trim_lws};
-use crate::uri::host_port;
+use crate::uri::{host_port, leading_host_port};
 use crate::{BadValue, Host, Params, Transport};
 use memchr::memchr;
 use std::net::IpAddr;
@@ -45,6 +45,14 @@ impl<'a> Via<'a> {
         let rest = trim_lws(rest);
         let end = rest.bytes().position(is_lws).ok_or(BadValue("Via without sent-by"))?;
         let (transport_text, rest) = rest.split_at(end);
+        let sent_by = &rest[1..]; // behind the one space that most have
+        if let Some((host, port, end)) = leading_host_port(sent_by) {
+            let (sent_by, params) = sent_by.split_at(end);
+            let (transport, params) = (Transport::parse(transport_text), Params::new(params));
+            if !params.as_str().starts_with('?') {
+                return Ok(Via { transport, transport_text, host, port, sent_by, params });
+            }
+        }
         let end = memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(end);
         let sent_by = trim_lws(sent_by);
