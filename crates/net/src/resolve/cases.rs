@@ -68,8 +68,8 @@ const ZONE: &str = "
     dangling.test   NAPTR   20  10  s  SIP+D2U   -  _sip._udp.full.test
     dangling.test   A       192.0.2.60
 
-    ws.test         NAPTR   10  10  s  SIP+D2W   -  _sip._ws.ws.test
-    _sip._ws.ws.test        SRV  0  0 8080 one.test
+    ws.test         NAPTR   10  10  s  SIP+D2W   -  _sip._ws.sockets.test
+    _sip._ws.sockets.test   SRV  0  0 8080 one.test
 
     broken.test     A       192.0.2.70
     _sip._udp.broken.test   SRV  0  0 5060 nobody.test
