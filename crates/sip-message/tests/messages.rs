@@ -242,6 +242,10 @@ fn limits_on_what_one_message_may_hold() {
     assert_eq!(Message::parse(Bytes::from(many)).unwrap_err().defect, Defect::Text("too many header fields"));
     let long = INVITE.replacen("as, it", &"a".repeat(sip_message::MESSAGE_BYTES_MAX), 1);
     assert_eq!(Message::parse(Bytes::from(long)).unwrap_err().defect, Defect::Text("message is too long"));
+    // RFC 3261 section 18.1.1: up to the largest datagram.
+    let head = "MESSAGE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\n";
+    let longest = format!("{head}{}", "x".repeat(65_535 - head.len()));
+    assert_eq!(parse(&longest).body().len(), 65_535 - head.len());
 }
 
 #[test]

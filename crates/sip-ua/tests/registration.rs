@@ -336,6 +336,12 @@ fn a_change_of_mind_waits_for_the_answer() {
     w.run(1000);
     assert_eq!(seen.borrow()[2..], [(3, false, 300), (4, false, 0), (5, false, 200)]);
     assert_eq!(w.events("alice"), ["registered 300", "unregistered true", "registered 200"]);
+    w.agent("alice", |now, layer, agent| {
+        agent.register(now, layer, id, 100);
+        agent.register(now, layer, id, 100);
+    });
+    w.run(1000);
+    assert_eq!(seen.borrow()[5..], [(6, false, 100)], "section 10.2: one at a time");
 }
 
 #[test]
