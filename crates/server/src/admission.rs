@@ -31,7 +31,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Pending {
     packet: Packet,
     identity: RequestIdentity,
-    admitted: Admitted,
+    admitted: Box<Admitted>,
     claim: Claim,
     kind: Kind,
 }
@@ -44,7 +44,7 @@ impl Server {
             return self.reply_stateless(&packet, reply);
         }
         self.note_alias(&packet);
-        let admitted = self.look_at(&packet);
+        let admitted = Box::new(self.look_at(&packet));
         if let Purpose::Exchange = admitted.purpose {
             return self.answer_for_exchange(&packet);
         }
@@ -197,7 +197,7 @@ impl Server {
         if ours { self.config.domains.address_of_record(&uri) } else { None }
     }
 
-    fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, mut admitted: Admitted) {
+    fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, mut admitted: Box<Admitted>) {
         if !admitted.preprocessed.in_known_dialog() {
             admitted.preprocessed.proved = admitted.caller.is_trusted();
             if packet.message.method() != Method::Register {

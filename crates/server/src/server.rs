@@ -47,7 +47,7 @@ pub struct Server {
     /// The hosts whose flows are being looked up while there are aliases.
     asked: Table<u64, String>,
     /// What was found out about the request that the layer is about to hand back.
-    pub(crate) admitted: Option<Admitted>,
+    pub(crate) admitted: Option<Box<Admitted>>,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -269,7 +269,7 @@ impl Server {
         }
     }
 
-    fn handle_new(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Admitted) {
+    fn handle_new(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Box<Admitted>) {
         match &admitted.purpose {
             Purpose::Register(Some(aor)) => {
                 self.registrar.handle_register(now, id.to_bits(), aor.clone(), &packet.message, packet.flow);
@@ -287,13 +287,13 @@ impl Server {
             }
             Purpose::Exchange | Purpose::User | Purpose::Elsewhere => {
                 let caller = admitted.caller.clone();
-                self.find_targets(now, Origin::Transaction { id, admitted: Box::new(admitted) }, caller);
+                self.find_targets(now, Origin::Transaction { id, admitted }, caller);
             }
         }
     }
 
     /// Forwards a request that has a transaction.
-    pub(crate) fn forward(&mut self, now: Now, id: ServerTransactionId, admitted: Admitted, set: TargetSet) {
+    pub(crate) fn forward(&mut self, now: Now, id: ServerTransactionId, admitted: Box<Admitted>, set: TargetSet) {
         let leads_on = admitted.preprocessed.leads_on();
         self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
         if !leads_on {

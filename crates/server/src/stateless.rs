@@ -26,7 +26,7 @@ pub(crate) struct Passing {
 
 impl Server {
     /// Lets a request pass without a transaction.
-    pub(crate) fn pass(&mut self, now: Now, packet: Packet, admitted: Admitted) {
+    pub(crate) fn pass(&mut self, now: Now, packet: Packet, admitted: Box<Admitted>) {
         let preprocessed = &admitted.preprocessed;
         match (preprocessed.onward.or(preprocessed.edge_flow), preprocessed.next_route.clone()) {
             (Some(flow), _) => {
@@ -35,18 +35,18 @@ impl Server {
             }
             (None, Some(route)) => {
                 let target = Target::new(None, Hop::Resolve);
-                self.resolve_and_pass(Passing { packet, admitted: Box::new(admitted), target }, &route);
+                self.resolve_and_pass(Passing { packet, admitted, target }, &route);
             }
             (None, None) => {
                 let caller = admitted.caller.clone();
-                self.find_targets(now, Origin::Stateless { packet, admitted: Box::new(admitted) }, caller);
+                self.find_targets(now, Origin::Stateless { packet, admitted }, caller);
             }
         }
     }
 
     /// An ACK or a CANCEL takes the way of its INVITE, without proof of who sends it: only where anybody's INVITE might have gone.
     pub(crate) fn pass_along(&mut self, now: Now, packet: Packet) {
-        let admitted = self.look_at(&packet);
+        let admitted = Box::new(self.look_at(&packet));
         let ours_to_answer = matches!(admitted.purpose, Purpose::Register(_) | Purpose::Exchange);
         if !ours_to_answer && self.proof_wanted(now, &packet, &admitted).is_none() {
             self.pass(now, packet, admitted);

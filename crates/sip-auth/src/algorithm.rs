@@ -104,6 +104,7 @@ impl Hash {
 pub(crate) const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A hash value in lower-case hexadecimal digits.
+#[derive(Clone, Copy)]
 pub(crate) struct Hex {
     digits: [u8; 64],
     length: usize,

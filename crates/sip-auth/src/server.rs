@@ -1,4 +1,4 @@
-use crate::algorithm::Hash;
+use crate::algorithm::{Hash, Hex};
 use crate::answer_fields::AnswerFields;
 use crate::counts::{Counts, NONCES_TRACKED_MAX};
 use crate::nonce::{Nonce, NonceMaker};
@@ -44,6 +44,16 @@ pub struct Authenticator {
     counts: Counts,
     nobody: Secrets,
     rng: Rng,
+    /// The last H(A2): most requests are REGISTERs for one domain.
+    ha2: Option<HashedTarget>,
+}
+
+/// H(A2) of RFC 7616 section 3.4.3, and what it is of.
+struct HashedTarget {
+    algorithm: Algorithm,
+    method: String,
+    uri: String,
+    hex: Hex,
 }
 
 /// What a request's credentials amount to before anybody's secret is known.
@@ -106,6 +116,7 @@ impl Authenticator {
             counts: Counts::new(rng, tracked_max),
             nobody: Secrets::of_nobody(rng),
             rng: rng.split(),
+            ha2: None,
             config,
         }
     }
@@ -129,8 +140,8 @@ impl Authenticator {
         self.config.algorithms.iter().map(value).collect()
     }
 
-    /// Reads the credentials for this realm in a request. Needs no secret and keeps nothing.
-    pub fn examine(&self, now: Now, request: &Message, kind: Kind) -> Verdict {
+    /// Reads the credentials for this realm in a request. Needs no secret, and keeps nothing that the answer depends on.
+    pub fn examine(&mut self, now: Now, request: &Message, kind: Kind) -> Verdict {
         let mut otherwise = Verdict::Missing;
         for field in request.fields(kind.answer_field()) {
             let answer = match AnswerFields::of(field) {
@@ -156,7 +167,7 @@ impl Authenticator {
     }
 
     fn examine_answer(
-        &self,
+        &mut self,
         now: Now,
         request: &Message,
         answer: &AnswerFields<'_>,
@@ -179,7 +190,7 @@ impl Authenticator {
             return Err(Verdict::Malformed("digest uri is not the Request-URI"));
         }
         let nonce = self.nonces.check(now, &nonce_text).ok_or(Verdict::Stale)?;
-        let ha2 = algorithm.hash(&[request.method_text().as_bytes(), b":", uri.as_bytes()]).hex();
+        let ha2 = self.ha2(algorithm, request.method_text(), &uri);
 
         let mut text = String::with_capacity(user.len() + nonce_text.len() + ha2.as_str().len() + 64);
         text.push_str(&user);
@@ -209,6 +220,18 @@ impl Authenticator {
             return Err(Verdict::Stale);
         }
         Ok(Verdict::Claims(Claim { text, user_bytes: user.len(), algorithm, response, nonce, count }))
+    }
+
+    fn ha2(&mut self, algorithm: Algorithm, method: &str, uri: &str) -> Hex {
+        let same = |last: &&HashedTarget| last.algorithm == algorithm && last.method == method && last.uri == uri;
+        if let Some(last) = self.ha2.as_ref().filter(same) {
+            return last.hex;
+        }
+        let hex = algorithm.hash(&[method.as_bytes(), b":", uri.as_bytes()]).hex();
+        if method.len() + uri.len() <= PARAMETER_BYTES_MAX {
+            self.ha2 = Some(HashedTarget { algorithm, method: method.to_owned(), uri: uri.to_owned(), hex });
+        }
+        hex
     }
 
     /// Whether the claim is proved: the right password, with a count that nobody used meanwhile.

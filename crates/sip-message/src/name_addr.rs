@@ -1,6 +1,5 @@
-use crate::text::{all, find_unquoted, is_lws, kind, quoted_end, trim_lws};
+use crate::text::{all, find, find_unquoted, is_lws, kind, quoted_end, trim_lws};
 use crate::{BadValue, Params, Uri};
-use memchr::memchr;
 
 /// A value of From, To, Contact, Route, Record-Route and their like: a URI, perhaps named, with the field's own parameters
 /// (RFC 3261 section 20.10).
@@ -51,7 +50,7 @@ impl<'a> NameAddr<'a> {
 
     /// What follows the display name, beginning with `<`.
     fn parse_bracketed(display: &'a str, text: &'a str) -> Result<NameAddr<'a>, BadValue> {
-        let close = memchr(b'>', text.as_bytes()).ok_or(BadValue("angle bracket without its match"))?;
+        let close = find(text.as_bytes(), b'>').ok_or(BadValue("angle bracket without its match"))?;
         let uri = &text[1..close];
         let params = trim_lws(&text[close + 1..]);
         if !(params.is_empty() || params.starts_with(';')) {

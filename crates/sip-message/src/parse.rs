@@ -1,7 +1,7 @@
 //! The one pass over a message's bytes.
 
 use crate::message::{Slot, Start};
-use crate::text::{all, is_lws, is_token_byte, kind};
+use crate::text::{all, find, is_lws, is_token_byte, kind};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -71,14 +71,6 @@ impl Message {
     }
 }
 
-/// Where the first line feed is. Lines are short: going there by sixteens costs less than calling `memchr` does.
-fn line_feed(text: &[u8]) -> Option<usize> {
-    let (sixteens, _) = text.as_chunks::<16>();
-    let has = |bytes: &[u8; 16]| bytes.iter().fold(false, |found, byte| found | (*byte == b'\n'));
-    let begin = 16 * sixteens.iter().position(has).unwrap_or(sixteens.len());
-    text[begin..].iter().position(|byte| *byte == b'\n').map(|at| begin + at)
-}
-
 /// The text of a message that is not ASCII alone: its head, and its body if that is text, too; all of it where it is not.
 #[cold]
 fn text_of(bytes: Bytes, head_end: usize) -> Result<(Option<ByteString>, Option<Box<Bytes>>), Malformed> {
@@ -127,7 +119,7 @@ impl Scan<'_> {
 
     /// The end of the line that begins at `at` (before its CR LF); moves behind it.
     fn line(&mut self) -> usize {
-        let Some(length) = line_feed(&self.text[self.at..]) else {
+        let Some(length) = find(&self.text[self.at..], b'\n') else {
             self.found(self.text.len(), "header does not end with an empty line");
             self.at = self.text.len();
             return self.at;
@@ -218,7 +210,7 @@ impl Scan<'_> {
                 }
                 continue;
             }
-            let Some(colon) = line.iter().position(|b| *b == b':') else {
+            let Some(colon) = find(line, b':') else {
                 self.found(begin, "header field without a colon");
                 continue;
             };

@@ -24,9 +24,24 @@ pub(crate) fn trim_lws(text: &str) -> &str {
     &text[begin..end]
 }
 
+/// Where the first `wanted` is, eight bytes at a time: lines and values are so short that calling `memchr` costs more.
+pub(crate) fn find(text: &[u8], wanted: u8) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = text.as_chunks::<8>();
+    for (nth, word) in words.iter().enumerate() {
+        // A zero byte where the wanted one was; the lowest high bit that is set is right, those above it may not be.
+        let zero = u64::from_le_bytes(*word) ^ (ONES * u64::from(wanted));
+        let found = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
+        if found != 0 {
+            return Some(8 * nth + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| *byte == wanted).map(|at| text.len() - rest.len() + at)
+}
+
 /// What stands before and behind the first `byte`, which is ASCII.
 pub(crate) fn split_once(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = memchr(byte, text.as_bytes())?;
+    let at = find(text.as_bytes(), byte)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
@@ -142,7 +157,7 @@ pub(crate) fn find_unquoted(text: &str, wanted: u8) -> Option<usize> {
         match bytes[i] {
             found if found == wanted => return Some(i),
             b'"' => i += quoted_end(&text[i..])?,
-            _ => i += memchr(b'>', &bytes[i..])? + 1,
+            _ => i += find(&bytes[i..], b'>')? + 1,
         }
     }
 }
@@ -150,7 +165,7 @@ pub(crate) fn find_unquoted(text: &str, wanted: u8) -> Option<usize> {
 /// A quoted string without its quotes and escapes; any other text as it is.
 pub fn unquote(text: &str) -> Cow<'_, str> {
     let Some(inner) = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else { return Cow::Borrowed(text) };
-    if !inner.contains('\\') {
+    if find(inner.as_bytes(), b'\\').is_none() {
         return Cow::Borrowed(inner);
     }
     let mut plain = String::with_capacity(inner.len());
@@ -283,6 +298,22 @@ mod tests {
         assert_eq!(find_unquoted("\"a,b\" <x,y>, c", b','), Some(11));
         assert_eq!(find_unquoted("\"open", b','), None);
         assert!(is_quoted("\"a\\\"\"") && !is_quoted("\"a\"b") && !is_quoted("\""));
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_stand() {
+        for length in 0..40 {
+            for at in 0..length {
+                for (other, wanted) in [(b'a', b'b'), (b'\r', b'\n'), (0x80, 0), (0, 0x80), (b'\n' + 1, b'\n')] {
+                    let mut text = vec![other; length];
+                    assert_eq!(find(&text, wanted), None);
+                    text[at..].fill(wanted);
+                    assert_eq!(find(&text, wanted), Some(at));
+                    text[at + 1..].fill(wanted ^ 1);
+                    assert_eq!(find(&text, wanted), Some(at));
+                }
+            }
+        }
     }
 
     /// What [`find_unquoted`] does, one byte at a time.

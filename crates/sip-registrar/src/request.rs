@@ -3,7 +3,7 @@ use crate::binding::instance_of;
 use crate::outbound::{keeps_reg_id, knows};
 use crate::{AddressOfRecord, Binding, Config, Refused};
 use engine::Now;
-use sip_message::{Contacts, HeaderName, Message, NameAddr, Scheme, Uri, unfold};
+use sip_message::{Contacts, HeaderName, Message, NameAddr, Params, Scheme, Uri, unfold};
 use sip_transaction::Flow;
 use std::borrow::Cow;
 
@@ -114,12 +114,10 @@ struct Common<'a> {
 impl Common<'_> {
     fn update(&self, config: &Config, now: Now, contact: &NameAddr<'_>) -> Result<Update, Refused> {
         let uri = contact.uri_parsed().map_err(|bad| Refused::Malformed(bad.0))?;
-        let instance = instance_of(contact.params);
-        let with_reg_id = keeps_reg_id(self.request, contact.params, instance.is_some())?;
-        let requested_s = match contact.params.get("expires") {
-            Some(_) => Some(contact.expires()),
-            None => self.header_expires_s,
-        };
+        let there = There::among(contact.params);
+        let instance = if there.kept { instance_of(contact.params) } else { None };
+        let with_reg_id = there.kept && keeps_reg_id(self.request, contact.params, instance.is_some())?;
+        let requested_s = if there.expires { Some(contact.expires()) } else { self.header_expires_s };
         // RFC 3261 section 10.2: what is no number stands for an hour.
         let requested_s = requested_s.map_or(config.default_expires_s, |seconds| seconds.unwrap_or(3600));
         let granted_s = match requested_s {
@@ -134,11 +132,11 @@ impl Common<'_> {
         }
         let parts = Parts {
             contact: contact.uri,
-            params: &params_kept(contact, with_reg_id),
+            params: &if there.kept { params_kept(contact, with_reg_id) } else { String::new() },
             call_id: self.call_id,
             user_agent: &self.user_agent,
             path: &self.path,
-            q: contact.q().map_err(|bad| Refused::Malformed(bad.0))?,
+            q: if there.q { contact.q().map_err(|bad| Refused::Malformed(bad.0))? } else { 1000 },
             cseq: self.cseq,
             expires_at_s: u32::try_from(now.unix_s() + u64::from(granted_s)).unwrap_or(u32::MAX),
             flow: self.flow,
@@ -162,6 +160,31 @@ impl Common<'_> {
             return Err(Refused::BadContact("Contact Is A GRUU"));
         }
         Ok(())
+    }
+}
+
+/// Which parameters a Contact has, found out in one pass: most have `expires` or nothing.
+#[derive(Default)]
+struct There {
+    expires: bool,
+    q: bool,
+    /// Any that may be kept.
+    kept: bool,
+}
+
+impl There {
+    fn among(params: Params<'_>) -> There {
+        let mut there = There::default();
+        for (name, _) in params.iter() {
+            if name.eq_ignore_ascii_case("expires") {
+                there.expires = true;
+            } else if name.eq_ignore_ascii_case("q") {
+                there.q = true;
+            } else {
+                there.kept = true;
+            }
+        }
+        there
     }
 }
 

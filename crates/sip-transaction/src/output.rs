@@ -1,5 +1,6 @@
 use crate::{ClientTransactionId, Flow, Packet, ServerTransactionId};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// What the layer wants done, in this order.
 #[derive(Debug, Clone)]
@@ -27,8 +28,8 @@ pub enum Event {
     Request {
         /// Its transaction.
         id: ServerTransactionId,
-        /// The request.
-        packet: Packet,
+        /// The request, which its transaction holds, too.
+        packet: Arc<Packet>,
     },
     /// A CANCEL: the TU answers `id` with 200 when `cancels` is there, with 481 otherwise, and the INVITE with 487 if it
     /// still can (RFC 3261 section 9.2).

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sip_message::{Builder, Message, Method, Transport};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a server machine does on the way to its next state.
@@ -68,7 +69,7 @@ struct Record {
     /// The port there for a new connection.
     sent_by_port: u16,
     /// The request, until its final response.
-    request: Option<Box<Packet>>,
+    request: Option<Arc<Packet>>,
     /// The last response; empty when none is to be repeated.
     response: Bytes,
 }
@@ -134,8 +135,9 @@ impl Servers {
             Method::Invite => (State::Invite(invite_server::START.0), invite_server::START.1),
             _ => (State::NonInvite(non_invite_server::START.0), non_invite_server::START.1),
         };
-        let request = Some(Box::new(packet.clone()));
         shared.more(packet.message.bytes().len());
+        let packet = Arc::new(packet);
+        let request = Some(packet.clone());
         let RequestIdentity { key, reply_flow: flow, sent_by_port, .. } = *identity;
         let handle = self.records.insert(key, Record { state, flow, sent_by_port, request, response: Bytes::new() });
         // Nobody can connect to a browser.
@@ -144,7 +146,7 @@ impl Servers {
         }
         let id = ServerTransactionId(handle);
         let event = match method {
-            Method::Cancel => Event::Cancel { id, cancels, packet },
+            Method::Cancel => Event::Cancel { id, cancels, packet: Arc::unwrap_or_clone(packet) },
             _ => Event::Request { id, packet },
         };
         self.act(shared, now, handle, actions, Some(event), Bytes::new(), 0);

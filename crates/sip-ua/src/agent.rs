@@ -7,6 +7,7 @@ use engine::{Now, Rng, Table, TableKey};
 use sip_message::Builder;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow, ServerTransactionId, TransactionLayer};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A user agent: its registrations, its calls, and the requests it places outside of calls.
@@ -69,7 +70,9 @@ impl UserAgent {
     /// Takes what the transaction layer says about a transaction of this user agent, or about a request that came for it.
     pub fn handle_event(&mut self, now: Now, layer: &mut TransactionLayer, event: sip_transaction::Event) {
         match event {
-            sip_transaction::Event::Request { id, packet } => self.handle_request(now, layer, id, packet),
+            sip_transaction::Event::Request { id, packet } => {
+                self.handle_request(now, layer, id, Arc::unwrap_or_clone(packet))
+            }
             sip_transaction::Event::Cancel { id, cancels, packet } => {
                 self.handle_cancel(now, layer, id, cancels, packet)
             }

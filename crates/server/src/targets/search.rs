@@ -171,7 +171,7 @@ impl Server {
                     _ => self.redirect(now, origin, 300, &contacts),
                 }
             }
-            Origin::Transaction { id, admitted } => self.forward(now, id, *admitted, set),
+            Origin::Transaction { id, admitted } => self.forward(now, id, admitted, set),
             Origin::Target { ticket, .. } => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
             Origin::Stateless { packet, admitted } => self.forward_stateless(packet, admitted, set.targets),
         }

@@ -36,7 +36,7 @@ impl World {
         answer(&Credentials::new(user, password), &challenge, "INVITE", URI, b"", nonces, &mut self.rng).unwrap().1
     }
 
-    fn examine(&self, credentials: &str) -> Verdict {
+    fn examine(&mut self, credentials: &str) -> Verdict {
         self.server.examine(self.now, &request(credentials), Kind::Proxy)
     }
 
@@ -101,7 +101,8 @@ fn wrong_passwords_unknown_users_and_changed_requests_are_refused() {
     assert_eq!(world.judge(&wrong), "wrong");
     let unknown = world.answer("999", "right");
     assert_eq!(world.judge(&unknown), "wrong");
-    assert!(world.server.counts.unused(nonce_of(&world.examine(&wrong)), 1), "a wrong password uses nothing up");
+    let nonce = nonce_of(&world.examine(&wrong));
+    assert!(world.server.counts.unused(nonce, 1), "a wrong password uses nothing up");
     let right = world.answer("100", "right");
     assert_eq!(world.judge(&right.replace("sip:101@pbx", "sip:101@PBX")), "wrong", "same target, other text");
     let other_method = message(&format!("MESSAGE {URI} SIP/2.0"), &format!("Proxy-Authorization: {right}\r\n"));

@@ -175,7 +175,7 @@ impl World {
             Event::Request { id, packet } => {
                 let line = name(&packet.message);
                 assert_eq!(self.layer.request_of(id).map(|kept| kept.message.bytes()), Some(packet.message.bytes()));
-                self.server.push((packet.message.method(), id, packet.message));
+                self.server.push((packet.message.method(), id, packet.message.clone()));
                 line
             }
             Event::Cancel { id, cancels, packet } => {
