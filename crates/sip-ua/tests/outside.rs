@@ -116,3 +116,21 @@ fn statuses_that_nobody_knows_count_as_their_class() {
     w.run(100);
     assert_eq!(w.events("alice"), ["replied 499"]);
 }
+
+/// Section 8.1.2 and RFC 3263 section 4.3: after silence and after a failure to send.
+#[test]
+fn the_next_place_is_tried_when_one_keeps_silent_or_cannot_be_reached() {
+    for streams in [true, false] {
+        let mut w = World::new(&["alice", "second"]);
+        w.script("first", |_, _| Vec::<Bytes>::new());
+        let places = ["first", "second"].map(|name| w.node(name).at);
+        w.names.insert("example.com".to_owned(), places.to_vec());
+        w.node("first").no_streams = !streams;
+        let uri = format!("sip:bob@example.com{}", if streams { "" } else { ";transport=tcp" });
+        let identity = World::identity("alice", None);
+        let plain = Plain { method: Method::Options, uri, identity, route: Route::Uri(None), body: None };
+        w.agent("alice", |now, layer, agent| agent.request(now, layer, plain));
+        w.run(33_000);
+        assert_eq!(w.events("alice"), ["replied 200"]);
+    }
+}

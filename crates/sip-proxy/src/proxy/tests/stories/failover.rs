@@ -64,6 +64,22 @@ fn another_refusal_or_silence_after_ringing_is_no_reason_to_go_on() {
     story.ends();
 }
 
+/// RFC 3261 section 17.1.4: that may have been the ACK.
+#[test]
+fn what_cannot_be_sent_after_the_answer_is_no_reason_to_go_on() {
+    let mut story = Story::new();
+    story.invite(vec![at(3, 1000), elsewhere("sip:b@far")].into());
+    story.found(&[1, 2]);
+    story.tells(&["INVITE sip:3@x > 3", "INVITE sip:b@far > 1"]);
+    story.says(1, 486);
+    story.tells(&[]);
+    story.cannot_be_sent(1);
+    story.tells(&[]);
+    story.says(3, 404);
+    story.tells(&["486"]);
+    story.ends();
+}
+
 #[test]
 fn a_caller_who_has_given_up_is_not_taken_further() {
     let mut story = Story::new();
