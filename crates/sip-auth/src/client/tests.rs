@@ -191,17 +191,19 @@ fn an_answer_holds_what_the_challenge_asks_for() {
 #[test]
 fn the_topmost_challenge_that_can_be_answered_is() {
     let sha = FIRST.replace("MD5", "SHA-256").replace("n1", "n2");
+    let bearer = FIRST.replace("Digest", "Bearer");
     let strange = FIRST.replace("MD5", "SHA-999");
     let session = FIRST.replace("MD5", "MD5-sess");
     let integrity = FIRST.replace("auth,auth-int", "auth-int");
     let other_qop = FIRST.replace("auth,auth-int", "auth-x");
     let no_algorithm = FIRST.replace(", algorithm=MD5", "");
     let old = FIRST.replace(", qop=\"auth,auth-int\"", "");
-    let table: [(&[&str], Option<&str>); 9] = [
+    let table: [(&[&str], Option<&str>); 10] = [
         (&[FIRST, &sha], Some("MD5")),
         (&[&sha, FIRST], Some("SHA-256")),
         (&[&strange, &session, &other_qop, "Basic realm=\"x\"", "garbage", &sha, FIRST], Some("SHA-256")),
         (&["Basic realm=\"x\""], None),
+        (&[&bearer], None),
         (&[&strange], None),
         (&[&session], None),
         (&[&other_qop], None),

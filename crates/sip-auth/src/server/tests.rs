@@ -153,6 +153,7 @@ fn which_credentials_are_looked_at() {
     let right = world.answer("100", "right");
     let table = [
         ("Basic MTAwOnJpZ2h0".to_owned(), "missing"),
+        (right.replace("Digest", "Bearer"), "missing"),
         (right.replace("realm=\"pbx.example\"", "realm=\"elsewhere.example\""), "missing"),
         (right.replace("algorithm=MD5", "algorithm=SHA-256"), "missing"),
         (right.replace("algorithm=MD5", "algorithm=MD5-sess"), "missing"),
