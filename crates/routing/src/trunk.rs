@@ -1,4 +1,5 @@
 use crate::Network;
+use sip_message::Uri;
 use std::net::IpAddr;
 
 /// Another exchange, or a carrier, that calls go to and come from.
@@ -51,6 +52,18 @@ impl Trunks {
         self.0.iter().find(|trunk| trunk.is_peer(source, proved_names))
     }
 
+    /// Whether a URI leads to where a trunk is: its host is one of theirs, or an address that one sends from.
+    pub fn are_at(&self, uri: &Uri<'_>) -> bool {
+        let host = |text: &String| Uri::parse(text).is_ok_and(|own| own.host.same_as(&uri.host));
+        self.0.iter().any(|trunk| trunk.to.iter().any(host)) || uri.host.ip().is_some_and(|ip| self.send_from(ip))
+    }
+
+    /// Whether a trunk sends from this address.
+    pub fn send_from(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|trunk| trunk.from.iter().any(|network| network.contains(address)))
+    }
+
     /// All of them, in their order.
     pub fn as_slice(&self) -> &[Trunk] {
         &self.0
@@ -61,6 +74,7 @@ impl Trunks {
 mod tests {
     use super::{Trunk, Trunks};
     use crate::Network;
+    use sip_message::Uri;
 
     #[test]
     fn trunks_are_known_by_address_by_certificate_or_by_both() {
@@ -86,6 +100,12 @@ mod tests {
         assert_eq!(find("192.0.2.1", &["x", "sip.name.EXAMPLE"]), Some("name"));
         assert_eq!(find("192.0.2.1", &["sip.both.example"]), None);
         assert_eq!(find("192.0.2.1", &[]), None);
+        let at = |uri: &str| trunks.are_at(&Uri::parse(uri).unwrap());
+        assert!(
+            at("sip:1@10.9.9.9:5080") && at("sips:[::ffff:10.9.9.9]") && !at("sip:1@192.0.2.1") && !at("sip:x.example")
+        );
+        let reached = Trunks::new(vec![Trunk { to: vec!["sips:gw.example:5061".into()], ..Trunk::default() }]);
+        assert!(reached.are_at(&Uri::parse("sip:1@GW.example.;x=y").unwrap()));
         assert_eq!(trunks.get("name").map(|trunk| &trunk.name[..]), Some("name"));
     }
 }

@@ -1,6 +1,6 @@
 //! Who may do what: the questions that come before a request gets a transaction, so that a stranger's costs us nothing.
 
-use crate::identity::{Caller, edits};
+use crate::identity::{Caller, edits, is_anonymous};
 use crate::purpose::Purpose;
 use crate::targets::Asking;
 use crate::{Ask, Mode, Output, Server};
@@ -126,7 +126,7 @@ impl Server {
     pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
         let Some(Pending { packet, identity, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
-        match self.name_used(&packet, &admitted, kind).filter(|name| proved && name.user() == claim.user()) {
+        match self.name_used(&packet, &admitted, &claim, kind).filter(|name| proved && name.user() == claim.user()) {
             Some(name) => {
                 admitted.caller = Caller::User(name);
                 self.let_in(now, packet, identity, admitted);
@@ -187,22 +187,26 @@ impl Server {
     }
 
     /// In whose name a request is sent, which must be the name of who has authenticated: that of its From, or whom it registers.
-    fn name_used(&self, packet: &Packet, admitted: &Admitted, kind: Kind) -> Option<AddressOfRecord> {
+    fn name_used(&self, packet: &Packet, admitted: &Admitted, claim: &Claim, kind: Kind) -> Option<AddressOfRecord> {
         if let Purpose::Register(Some(aor)) = &admitted.purpose {
             return Some(aor.clone()); // that of To
         }
         let address = if kind == Kind::Www { packet.message.to() } else { packet.message.from() };
         let uri = address.ok()?.uri_parsed().ok()?;
-        let ours = self.config.domains.names_us(&uri, packet.flow.local);
-        if ours { self.config.domains.address_of_record(&uri) } else { None }
+        let domains = &self.config.domains;
+        if is_anonymous(&uri) {
+            // Unknown to those who are called, not to us.
+            return AddressOfRecord::in_canonical(claim.user(), domains.canonical()).ok();
+        }
+        let ours = domains.names_us(&uri, packet.flow.local);
+        if ours { domains.address_of_record(&uri) } else { None }
     }
 
     fn let_in(&mut self, now: Now, packet: Packet, identity: RequestIdentity, mut admitted: Box<Admitted>) {
-        if !admitted.preprocessed.in_known_dialog() {
-            admitted.preprocessed.proved = admitted.caller.is_trusted();
-            if packet.message.method() != Method::Register {
-                admitted.preprocessed.edits = edits(&packet.message, &admitted.caller);
-            }
+        let in_dialog = admitted.preprocessed.in_known_dialog();
+        admitted.preprocessed.proved = !in_dialog && admitted.caller.is_trusted();
+        if packet.message.method() != Method::Register {
+            admitted.preprocessed.edits = edits(&packet.message, &admitted.caller, in_dialog);
         }
         if self.passes_stateless(now, &packet, &admitted) {
             return self.pass(now, packet, admitted);

@@ -1,6 +1,6 @@
 //! What we say of who sends a request (RFC 3325), and what they want kept to themselves (RFC 3323).
 
-use sip_message::{HeaderName, Message};
+use sip_message::{HeaderName, Host, Message, Uri};
 use sip_proxy::{Edits, HeaderEdit};
 use sip_registrar::AddressOfRecord;
 
@@ -46,7 +46,8 @@ pub(crate) fn asserted(request: &Message, caller: &Caller) -> Option<String> {
         Caller::Unproved | Caller::Trunk { trusted: false, .. } => None,
         Caller::Trunk { trusted: true, .. } => request.header(HeaderName::PAssertedIdentity).map(str::to_owned),
         Caller::User(user) => {
-            let display = request.from().ok().and_then(|from| from.display).unwrap_or("");
+            let from = request.from().ok().filter(|from| !from.uri_parsed().is_ok_and(|uri| is_anonymous(&uri)));
+            let display = from.and_then(|from| from.display).unwrap_or("");
             let space = if display.is_empty() { "" } else { " " };
             // The name of an account needs no escapes.
             Some(format!("{display}{space}<sip:{user}>"))
@@ -54,29 +55,33 @@ pub(crate) fn asserted(request: &Message, caller: &Caller) -> Option<String> {
     }
 }
 
+/// The fields that say who somebody is.
+const NAMES: [HeaderName; 3] =
+    [HeaderName::PAssertedIdentity, HeaderName::PPreferredIdentity, HeaderName::RemotePartyId];
+
 /// What is changed in each copy of a request: whoever has proved who they are is named, unless they ask for `id` privacy (RFC 3325
-/// sections 5 and 7): phones and strangers are outside of the domain of trust. What those say of themselves who have proved nothing is
-/// the proxy's to take off.
-pub(crate) fn edits(request: &Message, caller: &Caller) -> Edits {
-    let mut edits = Edits::new();
-    let mut remove = |name| {
-        if request.header(name).is_some() {
-            edits.push(HeaderEdit::Remove(name));
-        }
+/// sections 5 and 7): phones and strangers are outside of the domain of trust. What those say of themselves who are not trusted goes, and
+/// inside a dialog, where nobody is asked for proof, that is everybody but a trusted trunk.
+pub(crate) fn edits(request: &Message, caller: &Caller, in_dialog: bool) -> Edits {
+    let hidden = wants(request, "id");
+    let asserted = match caller {
+        Caller::User(_) if !hidden && !in_dialog => asserted(request, caller),
+        _ => None,
     };
-    if let Caller::User(_) = caller {
-        // What a phone prefers can only be the name that it has proved; another is not its to claim.
-        remove(HeaderName::PPreferredIdentity);
-        remove(HeaderName::RemotePartyId);
+    let believed = matches!(caller, Caller::Trunk { trusted: true, .. }) && !hidden;
+    let mut edits = Edits::new();
+    if !believed {
+        let present = NAMES.into_iter().filter(|name| request.header(*name).is_some());
+        edits.extend(present.map(HeaderEdit::Remove));
     }
-    match (caller, wants(request, "id")) {
-        (Caller::Unproved, _) | (Caller::Trunk { .. }, false) => {}
-        (_, true) => remove(HeaderName::PAssertedIdentity),
-        (Caller::User(_), false) => {
-            edits.extend(asserted(request, caller).map(|who| HeaderEdit::Set(HeaderName::PAssertedIdentity, who)));
-        }
-    }
+    edits.extend(asserted.map(|who| HeaderEdit::Set(HeaderName::PAssertedIdentity, who)));
     edits
+}
+
+/// Whether the sender wants to stay unknown to those who are called, and has written so where its name would be (RFC 3323 section
+/// 4.1.1.3).
+pub(crate) fn is_anonymous(from: &Uri<'_>) -> bool {
+    matches!(from.host, Host::Name(name) if name.eq_ignore_ascii_case("anonymous.invalid"))
 }
 
 fn wants(request: &Message, level: &str) -> bool {

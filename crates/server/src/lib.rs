@@ -13,6 +13,7 @@ mod own_answers;
 mod purpose;
 
 mod call_states;
+mod next_hops;
 mod stateless;
 mod targets;
 

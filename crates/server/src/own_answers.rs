@@ -5,7 +5,7 @@ use crate::Server;
 use crate::identity::demands_too_much;
 use engine::Now;
 use sip_auth::Kind;
-use sip_message::{Builder, HeaderName, Message, Method};
+use sip_message::{Builder, HeaderName, Message, Method, Transport};
 use sip_proxy::validate;
 use sip_transaction::{Packet, stateless_reply_flow};
 
@@ -18,6 +18,10 @@ const SUPPORTED: &str = "path, outbound, gruu";
 
 /// Seconds that a session must at least last before it is refreshed (RFC 4028 section 5): what asks for less gets 422.
 pub const MIN_SE_S: u32 = 90;
+
+/// Bytes that all challenges in one datagram may have together: it goes to whoever a stranger has said to be, and must be hardly longer than
+/// what they have sent.
+const CHALLENGE_BYTES_MAX: usize = 290;
 
 /// Seconds after which to try again while we have too much to do.
 const RETRY_AFTER_S: u32 = 10;
@@ -71,8 +75,14 @@ impl Server {
     }
 
     pub(crate) fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {
+        let mut values = self.authenticator.challenge(now, stale);
+        let room = if packet.flow.transport == Transport::Udp { CHALLENGE_BYTES_MAX } else { usize::MAX };
+        while values.len() > 1 && values.iter().map(String::len).sum::<usize>() > room {
+            // Not the best, and not the last, which is what every phone can do.
+            values.remove((values.len() - 1).min(1));
+        }
         let mut reply = self.reply(packet, kind.status());
-        for value in self.authenticator.challenge(now, stale) {
+        for value in values {
             reply = reply.header(kind.challenge_field(), value);
         }
         self.reply_stateless(packet, reply);

@@ -21,12 +21,7 @@ impl Server {
     pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
         let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
         let domains = &self.config.domains;
-        // Where `maddr` names somebody else, that is where it must go (RFC 3261 section 16.5).
-        let led_away = uri
-            .param("maddr")
-            .and_then(|maddr| Host::parse(maddr).ok())
-            .is_some_and(|host| !domains.contains(&Uri { host, ..uri }, local));
-        if uri.scheme != Scheme::Tel && (led_away || !domains.contains(&uri, local)) {
+        if uri.scheme != Scheme::Tel && !self.is_ours(&uri, local) {
             return Purpose::Elsewhere;
         }
         if request.method() == Method::Register {
@@ -34,5 +29,13 @@ impl Server {
             return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
         }
         domains.address_of_record(&uri).map_or(Purpose::Exchange, |_| Purpose::User)
+    }
+
+    /// Whether a URI, in a request that came to our address `local`, is ours to answer for. Where its `maddr` names somebody else, that is
+    /// where it leads (RFC 3261 section 16.5).
+    pub(crate) fn is_ours(&self, uri: &Uri<'_>, local: SocketAddr) -> bool {
+        let domains = &self.config.domains;
+        let maddr = uri.param("maddr").and_then(|maddr| Host::parse(maddr).ok());
+        domains.contains(uri, local) && maddr.is_none_or(|host| domains.contains(&Uri { host, ..*uri }, local))
     }
 }

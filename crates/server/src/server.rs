@@ -1,5 +1,7 @@
 use crate::admission::{Admitted, Pending};
 use crate::aliases::Aliases;
+use crate::identity::edits;
+use crate::next_hops::Asked;
 use crate::purpose::Purpose;
 use crate::stateless::Passing;
 use crate::targets::{Origin, Search};
@@ -9,7 +11,7 @@ use calls::Calls;
 use engine::{Now, Rng, Table, TableKey};
 use routing::Action;
 use sip_auth::Authenticator;
-use sip_message::{HeaderName, Message, Method, NextHop, Scheme, Transport, Uri};
+use sip_message::{HeaderName, Message, Method, Scheme};
 use sip_proxy::{Proxy, TargetSet};
 use sip_registrar::Registrar;
 use sip_transaction::{ConnectionId, Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
@@ -44,8 +46,8 @@ pub struct Server {
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
     /// Connections that lead back to who has opened them.
     pub(crate) aliases: Aliases,
-    /// The hosts whose flows are being looked up while there are aliases.
-    asked: Table<u64, String>,
+    /// What is being looked up for the proxy, where more than flows matters.
+    pub(crate) asked: Table<u64, Asked>,
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Box<Admitted>>,
     pub(crate) outputs: VecDeque<Output>,
@@ -106,9 +108,7 @@ impl Server {
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, mut flows }) => {
                 flows.retain(|flow| !self.config.domains.leads_to_us(flow));
-                if let Some(host) = self.asked.remove(&ticket) {
-                    self.use_aliases(&host, &mut flows);
-                }
+                self.examine_flows(ticket, &mut flows);
                 if !self.handle_passing(ticket, &flows) {
                     self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
                 }
@@ -234,7 +234,8 @@ impl Server {
             }
             Event::Ack { packet } if self.some_pass_stateless => self.pass_along(now, packet),
             Event::Ack { packet } => {
-                let preprocessed = self.look_at(&packet).preprocessed;
+                let Admitted { mut preprocessed, caller, .. } = self.look_at(&packet);
+                preprocessed.edits = edits(&packet.message, &caller, true);
                 if let Some(calls) = self.calls.as_mut().filter(|_| preprocessed.in_known_dialog()) {
                     calls.handle_request(now, &packet);
                 }
@@ -298,35 +299,6 @@ impl Server {
         self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
         if !leads_on {
             self.proxy.handle_targets(now, &mut self.layer, id, set);
-        }
-    }
-
-    fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
-        let sip_proxy::Ask::Resolve { ticket, id, uri } = ask;
-        self.resolve(now, ticket, id, &uri);
-    }
-
-    /// Where a target of the proxy's is: with a user of ours, or somewhere that the shell finds.
-    fn resolve(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str) {
-        let Some(packet) = self.layer.request_of(id) else {
-            return self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new());
-        };
-        let parsed = Uri::parse(uri).ok();
-        // A `tel:` URI in a Route leads nowhere; as a target it was looked up before.
-        let ours = parsed.as_ref().filter(|uri| uri.scheme != Scheme::Tel);
-        if let Some(aor) = ours.and_then(|uri| self.user_of(uri, packet)) {
-            return self.expand(now, id, ticket, aor);
-        }
-        let reachable = |next_hop: &NextHop| self.config.tls || !next_hop.default_transport().is_secure();
-        let next_hop = parsed.and_then(|uri| NextHop::of(&uri));
-        match next_hop.filter(|next_hop| next_hop.transport != Some(Transport::Ws) && reachable(next_hop)) {
-            Some(next_hop) => {
-                if !self.aliases.is_empty() {
-                    self.asked.insert(ticket, next_hop.host.clone());
-                }
-                self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false }));
-            }
-            None => self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new()),
         }
     }
 

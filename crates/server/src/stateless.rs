@@ -1,12 +1,13 @@
 //! The stateless proxy (RFC 3261 section 16.11): what passes without a transaction, and leaves nothing behind.
 
 use crate::admission::Admitted;
+use crate::identity::edits;
 use crate::purpose::Purpose;
 use crate::targets::Origin;
 use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_message::{Method, NameAddr, NextHop, Uri};
-use sip_proxy::{Hop, Target};
+use sip_proxy::{Hop, NamedBy, Target};
 use sip_transaction::{Flow, Packet};
 
 /// Requests without a transaction whose next hop may be looked up at once in one shard; a further one is dropped, as the network might
@@ -34,7 +35,7 @@ impl Server {
                 self.proxy.forward_stateless(&mut self.layer, &packet, preprocessed, &target, flow);
             }
             (None, Some(route)) => {
-                let target = Target::new(None, Hop::Resolve);
+                let target = Target { named_by: NamedBy::Request, ..Target::new(None, Hop::Resolve) };
                 self.resolve_and_pass(Passing { packet, admitted, target }, &route);
             }
             (None, None) => {
@@ -46,7 +47,8 @@ impl Server {
 
     /// An ACK or a CANCEL takes the way of its INVITE, without proof of who sends it: only where anybody's INVITE might have gone.
     pub(crate) fn pass_along(&mut self, now: Now, packet: Packet) {
-        let admitted = Box::new(self.look_at(&packet));
+        let mut admitted = Box::new(self.look_at(&packet));
+        admitted.preprocessed.edits = edits(&packet.message, &admitted.caller, true);
         let ours_to_answer = matches!(admitted.purpose, Purpose::Register(_) | Purpose::Exchange);
         if !ours_to_answer && self.proof_wanted(now, &packet, &admitted).is_none() {
             self.pass(now, packet, admitted);
@@ -57,7 +59,13 @@ impl Server {
     }
 
     /// The targets of a request without a transaction: it goes to the best of them alone.
-    pub(crate) fn forward_stateless(&mut self, packet: Packet, admitted: Box<Admitted>, targets: Vec<Target>) {
+    pub(crate) fn forward_stateless(
+        &mut self,
+        now: Now,
+        packet: Packet,
+        admitted: Box<Admitted>,
+        targets: Vec<Target>,
+    ) {
         // The first of the best: the same one for each retransmission, as long as nothing else changes.
         let best = targets.into_iter().reduce(|best, other| if other.q > best.q { other } else { best });
         let Some(target) = best else {
@@ -76,14 +84,27 @@ impl Server {
                 let route = target.routes.as_deref().and_then(|routes| NameAddr::parse(routes.split(',').next()?).ok());
                 let uri = route.map(|route| route.uri.to_owned()).or_else(|| target.uri.clone());
                 let uri = uri.unwrap_or_else(|| packet.message.request_uri().to_owned());
-                self.resolve_and_pass(Passing { packet, admitted, target }, &uri);
+                let user = Uri::parse(&uri).ok().and_then(|uri| self.user_of(&uri, &packet));
+                match user {
+                    Some(aor) => self.expand_stateless(now, packet, admitted, aor),
+                    None => self.resolve_and_pass(Passing { packet, admitted, target }, &uri),
+                }
             }
         }
     }
 
     fn resolve_and_pass(&mut self, passing: Passing, uri: &str) {
-        let next_hop = Uri::parse(uri).ok().and_then(|uri| NextHop::of(&uri));
-        let Some(next_hop) = next_hop.filter(|_| self.passing.len() < STATELESS_RESOLVES_MAX) else { return };
+        let named_by = passing.target.named_by;
+        let next_hop = Uri::parse(uri)
+            .ok()
+            .and_then(|uri| NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)));
+        let Some(next_hop) = next_hop else {
+            let reply = self.reply(&passing.packet, 404);
+            return self.reply_stateless(&passing.packet, reply);
+        };
+        if self.passing.len() >= STATELESS_RESOLVES_MAX {
+            return;
+        }
         self.last_search += 1;
         let ticket = self.last_search | OWN;
         self.passing.insert(ticket, passing);
@@ -95,9 +116,17 @@ impl Server {
         if ticket & OWN == 0 {
             return false;
         }
-        if let (Some(Passing { packet, admitted, target }), Some(flow)) = (self.passing.remove(&ticket), flows.first())
-        {
-            self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, *flow);
+        let Some(Passing { packet, admitted, target }) = self.passing.remove(&ticket) else { return true };
+        let by_rule = target.named_by == NamedBy::Parent;
+        let may = |flow: &&Flow| by_rule || !self.config.rules.trunks().send_from(flow.remote.ip());
+        match flows.iter().find(may).copied() {
+            Some(flow) => {
+                self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, flow);
+            }
+            None => {
+                let reply = self.reply(&packet, 404);
+                self.reply_stateless(&packet, reply);
+            }
         }
         true
     }

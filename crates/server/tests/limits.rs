@@ -7,8 +7,8 @@ use bench::{answers, outputs, outputs_with_nobody_there, request, server};
 use bytes::Bytes;
 use engine::{Now, Rng};
 use server::{
-    Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Mode, Output,
-    SEARCHES_MAX, STATELESS_RESOLVES_MAX, Server,
+    Algorithm, Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Mode,
+    Output, SEARCHES_MAX, STATELESS_RESOLVES_MAX, Server,
 };
 use sip_message::{AuthValue, HeaderName, Message};
 use std::time::Duration;
@@ -200,4 +200,19 @@ fn requests_without_a_transaction_whose_next_hop_is_sought_have_a_limit() {
     }
     assert!(ask(&mut server, STATELESS_RESOLVES_MAX).is_empty(), "lost, as on a network that has too much to do");
     assert_eq!(server.len(), STATELESS_RESOLVES_MAX);
+}
+
+#[test]
+fn of_many_algorithms_a_datagram_offers_the_best_and_the_most_common() {
+    let domains = Domains::new(["example.org"], vec![5060]).unwrap();
+    let algorithms = vec![Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5];
+    let config = Config { algorithms, ..Config::new(domains, bench::keys()) };
+    let mut server = Server::new(config, 0, Rng::from_u64(1));
+    let bytes = request("REGISTER", "sip:example.org", "sip:a@example.org", "c", "");
+    let answer = answers(outputs(&mut server, Now::read_clocks(), &bytes)).remove(0);
+    let offered: Vec<_> =
+        answer.fields(HeaderName::WwwAuthenticate).map(|value| AuthValue::parse(value).unwrap()).collect();
+    let algorithms: Vec<_> = offered.iter().map(|value| value.get("algorithm").unwrap().into_owned()).collect();
+    assert_eq!(algorithms, ["SHA-512-256", "MD5"]);
+    assert!(answer.bytes().len() <= bytes.len() + ADDED_BYTES_MAX, "{} for {}", answer.bytes().len(), bytes.len());
 }

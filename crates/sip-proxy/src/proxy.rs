@@ -1,7 +1,7 @@
 use crate::context::{Context, Settled};
 use crate::forward::{Copy, forwarded_request};
 use crate::preprocess::Preprocessed;
-use crate::{Hop, Target};
+use crate::{Hop, NamedBy, Target};
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use failover::Avoided;
 use sip_message::{HeaderName, Message, Method};
@@ -61,6 +61,8 @@ pub enum Ask {
         id: ServerTransactionId,
         /// The URI.
         uri: String,
+        /// Who says that the request may go there.
+        named_by: NamedBy,
     },
 }
 
@@ -187,7 +189,8 @@ impl Proxy {
                 self.shared.start_branch(now, layer, id, context, None, breadth, flow, None, FLOW_LOST);
             }
             None if context.preprocessed.next_route.is_some() => {
-                context.set_targets(vec![Target::new(None, Hop::Resolve)].into());
+                let route = Target { named_by: NamedBy::Request, ..Target::new(None, Hop::Resolve) };
+                context.set_targets(vec![route].into());
             }
             None => return,
         }

@@ -24,12 +24,33 @@ pub struct Target {
     /// What takes its place, one after the other, when it cannot be reached or says so itself (430, 503): the other flows of one phone
     /// (RFC 5626 section 7), the next gateway. Whoever else has an answer has answered for all of them.
     pub fallbacks: Vec<Target>,
+    /// Who says that the request may go there.
+    pub named_by: NamedBy,
+}
+
+/// Who names a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The proxy's parent, of itself.
+    Parent,
+    /// The request, in its Request-URI or its Route.
+    Request,
+    /// A 3xx, in its Contact.
+    Redirection,
 }
 
 impl Target {
     /// The target `uri` as it is: no routes, no changes, q = 1.
     pub fn new(uri: Option<String>, hop: Hop) -> Target {
-        Target { uri, hop, q: 1000, routes: None, edits: Edits::new(), fallbacks: Vec::new() }
+        Target {
+            uri,
+            hop,
+            q: 1000,
+            routes: None,
+            edits: Edits::new(),
+            fallbacks: Vec::new(),
+            named_by: NamedBy::Parent,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{Mode, Server};
 use engine::Now;
 use routing::{Action, Decision, Destination, Facts, Rule};
 use sip_message::{HeaderName, Scheme, Uri};
-use sip_proxy::{HeaderEdit, Hop, Target, TargetSet};
+use sip_proxy::{HeaderEdit, Hop, NamedBy, Target, TargetSet};
 use sip_registrar::{AddressOfRecord, Gruu};
 use sip_transaction::Packet;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Server {
             caller: payer.user(),
             trunk: payer.trunk(),
             now,
-            to_ours: self.config.domains.contains(&to, packet.flow.local),
+            to_ours: self.is_ours(&to, packet.flow.local),
             to_registered: registered,
         })
     }
@@ -81,13 +81,13 @@ impl Server {
         }
         match user {
             Some(aor) => Aim::User(aor),
-            None if uri.scheme == Scheme::Tel || self.config.domains.contains(&uri, packet.flow.local) => {
-                Aim::refuse(404)
-            }
+            None if uri.scheme == Scheme::Tel || self.is_ours(&uri, packet.flow.local) => Aim::refuse(404),
+            // To a trunk leads a dial rule, or nothing: its host in a Request-URI is no way around them.
+            None if self.config.rules.trunks().are_at(&uri) => Aim::refuse(403),
             // A redirect server knows of its own users only.
             None if self.config.mode == Mode::Redirect => Aim::refuse(404),
             None => Aim::Targets(TargetSet {
-                targets: vec![Target::new(Some(to.to_owned()), Hop::Resolve)],
+                targets: vec![Target { named_by: NamedBy::Request, ..Target::new(Some(to.to_owned()), Hop::Resolve) }],
                 recurse: self.config.recurse,
                 ..TargetSet::default()
             }),
@@ -96,12 +96,15 @@ impl Server {
 
     /// The user of ours that a URI means.
     pub(crate) fn user_of(&self, uri: &Uri<'_>, packet: &Packet) -> Option<AddressOfRecord> {
-        let ours = uri.scheme == Scheme::Tel || self.config.domains.contains(uri, packet.flow.local);
+        let ours = uri.scheme == Scheme::Tel || self.is_ours(uri, packet.flow.local);
         if ours { self.config.domains.address_of_record(uri) } else { None }
     }
 
     /// Does what a rule says.
     fn obey(&self, now: Now, rule: &Rule, facts: &Facts<'_>, asking: Asking<'_>) -> Aim {
+        if self.config.auth_required && !rule.is_for(facts) {
+            return Aim::refuse(403);
+        }
         if let Err(wait) = self.take(now, rule) {
             let retry_after_s = Some(wait.as_secs().saturating_add(1));
             return Aim::Refuse { status: 503, reason: None, retry_after_s };
@@ -115,11 +118,11 @@ impl Server {
         let only_user = || (destinations.len() == 1).then(|| self.user_named(first, asking.packet)).flatten();
         match &rule.action {
             Action::Redirect { status, .. } => Aim::Redirect { status: *status, contacts: rules.contacts(rule, facts) },
-            Action::Stateless { .. } => Aim::Stateless(self.target(first, asking, 1000)),
+            Action::Stateless { .. } => Aim::Stateless(self.target(first, facts, asking, 1000)),
             Action::User => self.user_named(first, asking.packet).map_or(Aim::refuse(404), Aim::User),
             action => match only_user() {
                 Some(aor) => Aim::User(aor),
-                None => Aim::Targets(self.target_set(action, &destinations, asking)),
+                None => Aim::Targets(self.target_set(action, &destinations, facts, asking)),
             },
         }
     }
@@ -133,12 +136,18 @@ impl Server {
         if destination.ours { self.config.domains.address_of_record(&uri) } else { self.user_of(&uri, packet) }
     }
 
-    fn target_set(&self, action: &Action, destinations: &[Destination<'_>], asking: Asking<'_>) -> TargetSet {
+    fn target_set(
+        &self,
+        action: &Action,
+        destinations: &[Destination<'_>],
+        facts: &Facts<'_>,
+        asking: Asking<'_>,
+    ) -> TargetSet {
         let last = destinations.len().saturating_sub(1);
         let all = destinations.iter().enumerate().map(|(at, destination)| {
             // Of a series, each when those before it have failed.
             let q = if matches!(action, Action::Serial { .. }) { (last - at).min(1000) as u16 } else { 1000 };
-            self.target(destination, asking, q)
+            self.target(destination, facts, asking, q)
         });
         let mut targets: Vec<Target> = all.collect();
         if matches!(action, Action::Dial { .. } | Action::Trunk { .. }) {
@@ -150,8 +159,11 @@ impl Server {
         TargetSet { targets, ring, recurse: self.config.recurse, ..TargetSet::default() }
     }
 
-    fn target(&self, destination: &Destination<'_>, asking: Asking<'_>, q: u16) -> Target {
-        let mut target = Target { q, ..Target::new(Some(destination.uri.clone()), Hop::Resolve) };
+    fn target(&self, destination: &Destination<'_>, facts: &Facts<'_>, asking: Asking<'_>, q: u16) -> Target {
+        // A host that the rule has taken from the request is the caller's choice.
+        let taken = Uri::parse(&destination.uri).is_ok_and(|uri| !facts.to_ours && uri.host.same_as(&facts.to.host));
+        let named_by = if taken && destination.trunk.is_none() { NamedBy::Request } else { NamedBy::Parent };
+        let mut target = Target { q, named_by, ..Target::new(Some(destination.uri.clone()), Hop::Resolve) };
         // Within the domain of trust everybody is named, whatever they want hidden from others; outside nobody is (RFC 3325 section 7).
         target.edits.extend(destination.trunk.and_then(|trunk| {
             match trunk.trust_identity {

@@ -5,6 +5,7 @@ mod bindings;
 mod forwards;
 mod search;
 
+pub(crate) use aim::Aim;
 pub use forwards::DIVERSIONS_MAX;
 pub use search::SEARCHES_MAX;
 pub(crate) use search::{Origin, Search};

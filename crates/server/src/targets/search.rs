@@ -54,9 +54,22 @@ impl Server {
         self.follow(now, aim, origin, caller, Vec::new());
     }
 
-    /// A target of the proxy's is a user of ours: their bindings stand in its place.
-    pub(crate) fn expand(&mut self, now: Now, id: ServerTransactionId, ticket: u64, aor: AddressOfRecord) {
+    /// A target of the proxy's is a user of ours, or one phone of theirs: their bindings stand in its place.
+    pub(crate) fn expand(
+        &mut self,
+        now: Now,
+        id: ServerTransactionId,
+        ticket: u64,
+        aor: AddressOfRecord,
+        phone: Option<Box<Gruu>>,
+    ) {
         let (origin, caller) = (Origin::Target { id, ticket }, Caller::Unproved);
+        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone });
+    }
+
+    /// The bindings of a user are the targets of a request without a transaction.
+    pub(crate) fn expand_stateless(&mut self, now: Now, packet: Packet, admitted: Box<Admitted>, aor: AddressOfRecord) {
+        let (origin, caller) = (Origin::Stateless { packet, admitted }, Caller::Unproved);
         self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone: None });
     }
 
@@ -173,7 +186,7 @@ impl Server {
             }
             Origin::Transaction { id, admitted } => self.forward(now, id, admitted, set),
             Origin::Target { ticket, .. } => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
-            Origin::Stateless { packet, admitted } => self.forward_stateless(packet, admitted, set.targets),
+            Origin::Stateless { packet, admitted } => self.forward_stateless(now, packet, admitted, set.targets),
         }
     }
 

@@ -90,3 +90,66 @@ fn a_trunk_is_believed_when_it_is_trusted() {
     check_with(|config| with_trunk(config, true), &ladder("<sip:+49301234@carrier.test>"));
     check_with(|config| with_trunk(config, false), &ladder("-"));
 }
+
+#[test]
+fn nobody_takes_another_name_in_the_middle_of_a_call() {
+    check(
+        "given bob registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       200
+         exchange -> stranger  200
+         stranger -> exchange  ACK
+             P-Asserted-Identity: <sip:alice@example.org>
+         exchange -> bob       ACK
+             P-Asserted-Identity: -
+         stranger -> exchange  UPDATE
+             P-Asserted-Identity: <sip:alice@example.org>
+             Remote-Party-ID: <sip:alice@example.org>
+         exchange -> bob       UPDATE
+             P-Asserted-Identity: -
+             Remote-Party-ID: -
+         bob -> exchange       200
+         exchange -> stranger  200 UPDATE",
+    );
+}
+
+#[test]
+fn who_is_anonymous_to_others_is_known_to_us() {
+    check_with(
+        |config| with_trunk(config, true),
+        "given nobody, host:there.test is peer
+         alice -> exchange  MESSAGE sip:x@there.test
+             From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1
+         exchange -> peer   MESSAGE
+             P-Asserted-Identity: <sip:alice@example.org>
+         peer -> exchange   200
+         exchange -> alice  200
+         alice -> exchange  MESSAGE sip:x@there.test
+             From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1
+             Privacy: id
+         exchange -> peer   MESSAGE
+             P-Asserted-Identity: -
+         peer -> exchange   200
+         exchange -> alice  200",
+    );
+}
+
+#[test]
+fn what_a_trusted_trunk_wants_hidden_is_hidden_under_every_name() {
+    check_with(
+        |config| with_trunk(config, true),
+        "given peer, bob registered
+         peer -> exchange  MESSAGE bob
+             Privacy: id
+             P-Asserted-Identity: <sip:+49301234@carrier.test>
+             Remote-Party-ID: <sip:+49301234@carrier.test>
+             P-Preferred-Identity: <sip:+49301234@carrier.test>
+         exchange -> bob   MESSAGE
+             P-Asserted-Identity: -
+             Remote-Party-ID: -
+             P-Preferred-Identity: -
+         bob -> exchange   200
+         exchange -> peer  200",
+    );
+}

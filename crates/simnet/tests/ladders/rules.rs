@@ -263,3 +263,84 @@ fn the_next_gateway_is_for_when_nobody_is_at_the_first() {
          alice -> exchange  ACK",
     );
 }
+
+#[test]
+fn the_trunks_own_host_is_no_way_around_the_rules() {
+    check_with(
+        to_carrier,
+        "given host:gw.carrier.test is gateway
+         alice -> exchange  MESSAGE sip:0900@gw.carrier.test
+         exchange -> alice  403
+         alice -> exchange  MESSAGE sip:0900@elsewhere.test
+             Route: <sip:gw.carrier.test;lr>
+         exchange -> alice  404",
+    );
+}
+
+#[test]
+fn a_trunk_by_another_name_is_not_found() {
+    check_with(
+        |config| set_with(config, Vec::new(), trunk()),
+        "given gateway, host:alias.test is gateway
+         alice -> exchange  MESSAGE sip:0900@alias.test
+         exchange -> alice  404",
+    );
+}
+
+/// `gateway` is where the trunk sends from, and `alias.test` is the same host.
+fn to_carrier_and_recursive(config: &mut Config) {
+    to_carrier(config);
+    config.recurse = true;
+}
+
+#[test]
+fn a_redirection_has_no_more_rights_than_a_stranger() {
+    for contact in ["sip:0900@gw.carrier.test", "sip:0900@example.org"] {
+        check_with(
+            to_carrier_and_recursive,
+            &format!(
+                "given bob registered, host:gw.carrier.test is gateway
+                 stranger -> exchange  INVITE bob
+                 exchange -> bob       INVITE
+                 bob -> exchange       302
+                     Contact: <{contact}>
+                 exchange -> bob       ACK
+                 exchange -> stranger  404
+                 stranger -> exchange  ACK"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_redirection_to_another_user_is_followed() {
+    check_with(
+        to_carrier_and_recursive,
+        "given bob registered, carol registered
+         stranger -> exchange  INVITE bob
+         exchange -> bob       INVITE
+         bob -> exchange       302
+             Contact: <sip:carol@example.org>
+         exchange -> bob       ACK
+         exchange -> carol     INVITE
+         carol -> exchange     486
+         exchange -> carol     ACK
+         exchange -> stranger  486
+         stranger -> exchange  ACK",
+    );
+}
+
+#[test]
+fn without_state_a_group_has_its_first_member() {
+    check_with(
+        |config| {
+            config.mode = server::Mode::Stateless;
+            set(config, vec![rule("600", Action::Fork { to: places(["bob", "carol"]) })]);
+        },
+        "given bob registered, carol registered
+         stranger -> exchange  MESSAGE sip:600@example.org
+         exchange -> bob       MESSAGE
+         bob -> exchange       200
+         exchange -> stranger  200",
+    );
+}

@@ -126,7 +126,12 @@ impl Shared {
                 context.resolving(place, breadth);
                 self.last_ticket += 1;
                 self.resolving.insert(self.last_ticket, Waiting { id, place });
-                self.asks.push_back(Ask::Resolve { ticket: self.last_ticket, id, uri });
+                self.asks.push_back(Ask::Resolve {
+                    ticket: self.last_ticket,
+                    id,
+                    uri,
+                    named_by: context.targets[place].named_by,
+                });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Following a 3xx (RFC 3261 sections 16.5 and 16.7 item 4).
 
 use crate::context::Context;
-use crate::{Edits, HeaderEdit, Hop, Target};
+use crate::{Edits, HeaderEdit, Hop, NamedBy, Target};
 use sip_message::{Contacts, Edit, HeaderName, Message, NameAddr, Scheme};
 
 /// Adds the Contacts of a 3xx to the target set, in the place of the target that sent it. What is left of the response is for the caller
@@ -43,6 +43,7 @@ pub(super) fn recurse(
             routes,
             edits: edits.clone(),
             fallbacks: Vec::new(),
+            named_by: NamedBy::Redirection,
         }
     });
     let (targets, (_, turn)) = (targets.collect(), context.share(place));

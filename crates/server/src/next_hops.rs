@@ -1,0 +1,84 @@
+//! Where the targets of requests are: with a user of ours, or somewhere that the shell finds.
+
+use crate::identity::Caller;
+use crate::targets::{Aim, Asking};
+use crate::{Ask, Output, Server};
+use engine::Now;
+use sip_message::{NextHop, Scheme, Transport, Uri};
+use sip_proxy::NamedBy;
+use sip_transaction::{Flow, ServerTransactionId};
+
+/// A host that is being looked up.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    host: String,
+    named_by: NamedBy,
+}
+
+impl Server {
+    pub(crate) fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
+        let sip_proxy::Ask::Resolve { ticket, id, uri, named_by } = ask;
+        match named_by {
+            NamedBy::Parent | NamedBy::Request => self.resolve(now, ticket, id, &uri, named_by),
+            NamedBy::Redirection => self.follow_redirection(now, ticket, id, &uri),
+        }
+    }
+
+    /// Whoever redirects has no more rights than a stranger: dial rules apply as to a request for that URI from anybody.
+    fn follow_redirection(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str) {
+        let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
+        let asking = Asking { packet, caller: &Caller::Unproved, payer: &Caller::Unproved };
+        match self.aim(now, asking, uri, None) {
+            Aim::User(aor) | Aim::UserOrRule(aor) => self.expand(now, id, ticket, aor, None),
+            Aim::Phone(gruu) => self.expand(now, id, ticket, gruu.aor.clone(), Some(gruu)),
+            Aim::Targets(set) if set.targets.iter().all(|target| target.named_by == NamedBy::Request) => {
+                self.resolve(now, ticket, id, uri, NamedBy::Request);
+            }
+            Aim::Targets(set) => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
+            Aim::Stateless(_) | Aim::Redirect { .. } | Aim::Refuse { .. } => self.find_nothing(now, ticket),
+        }
+    }
+
+    fn resolve(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str, named_by: NamedBy) {
+        let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
+        let Ok(uri) = Uri::parse(uri) else { return self.find_nothing(now, ticket) };
+        // A `tel:` URI in a Route leads nowhere; as a target it was looked up before.
+        if uri.scheme != Scheme::Tel
+            && let Some(aor) = self.user_of(&uri, packet)
+        {
+            return self.expand(now, id, ticket, aor, None);
+        }
+        match NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)) {
+            Some(next_hop) => {
+                if !self.aliases.is_empty() || !self.config.rules.trunks().as_slice().is_empty() {
+                    self.asked.insert(ticket, Asked { host: next_hop.host.clone(), named_by });
+                }
+                self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false }));
+            }
+            None => self.find_nothing(now, ticket),
+        }
+    }
+
+    /// Whether a request may go there at all: over a transport that we open, and to a trunk only where a dial rule says so, whoever
+    /// writes the trunk's name where.
+    pub(crate) fn may_go_to(&self, uri: &Uri<'_>, next_hop: &NextHop, named_by: NamedBy) -> bool {
+        let transport = next_hop.default_transport();
+        let opened = !matches!(transport, Transport::Ws | Transport::Wss);
+        opened
+            && (self.config.tls || !transport.is_secure())
+            && (named_by == NamedBy::Parent || !self.config.rules.trunks().are_at(uri))
+    }
+
+    /// Takes away the flows to trunks that go by another name, and has others go over connections that their hosts hold to us.
+    pub(crate) fn examine_flows(&mut self, ticket: u64, flows: &mut Vec<Flow>) {
+        let Some(Asked { host, named_by }) = self.asked.remove(&ticket) else { return };
+        if named_by != NamedBy::Parent {
+            flows.retain(|flow| !self.config.rules.trunks().send_from(flow.remote.ip()));
+        }
+        self.use_aliases(&host, flows);
+    }
+
+    fn find_nothing(&mut self, now: Now, ticket: u64) {
+        self.proxy.handle_resolved(now, &mut self.layer, ticket, Vec::new());
+    }
+}
