@@ -63,7 +63,8 @@ impl<'a> Params<'a> {
         self.iter().all(|(name, value)| {
             crate::text::is_token(name)
                 && value.is_none_or(|value| {
-                    crate::text::is_quoted(value)
+                    crate::text::is_token(value)
+                        || crate::text::is_quoted(value)
                         || (!value.is_empty()
                             && value.bytes().all(|b| crate::text::is_token_byte(b) || b"[]:@/?&=$,(){}<>".contains(&b)))
                 })

@@ -1,7 +1,7 @@
 //! The one pass over a message's bytes.
 
 use crate::message::{Slot, Start};
-use crate::text::{all, find, is_lws, is_token_byte, kind};
+use crate::text::{all, is_lws, is_token_byte, kind};
 use crate::{Defect, HeaderName, Malformed, Message, Method};
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -119,7 +119,7 @@ impl Scan<'_> {
 
     /// The end of the line that begins at `at` (before its CR LF); moves behind it.
     fn line(&mut self) -> usize {
-        let Some(length) = find(&self.text[self.at..], b'\n') else {
+        let Some(length) = memchr(b'\n', &self.text[self.at..]) else {
             self.found(self.text.len(), "header does not end with an empty line");
             self.at = self.text.len();
             return self.at;
@@ -210,7 +210,7 @@ impl Scan<'_> {
                 }
                 continue;
             }
-            let Some(colon) = find(line, b':') else {
+            let Some(colon) = line.iter().position(|b| *b == b':') else {
                 self.found(begin, "header field without a colon");
                 continue;
             };

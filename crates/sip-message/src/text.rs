@@ -102,11 +102,20 @@ static KINDS: [u8; 256] = {
 
 /// How many bytes of this kind `text` begins with.
 pub(crate) fn leading(text: &[u8], kind: u8) -> usize {
-    let kinds = |byte: &u8| KINDS[usize::from(*byte)] & kind;
-    let (fours, _) = text.as_chunks::<4>();
-    let whole = fours.iter().position(|four| four.iter().fold(kind, |left, byte| left & kinds(byte)) == 0);
-    let begin = 4 * whole.unwrap_or(fours.len());
-    begin + text[begin..].iter().position(|byte| kinds(byte) == 0).unwrap_or(text.len() - begin)
+    let kinds = |byte: u8| KINDS[usize::from(byte)];
+    let mut at = 0;
+    while let Some([a, b, c, d]) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        if kinds(*a) & kinds(*b) & kinds(*c) & kinds(*d) & kind == 0 {
+            break;
+        }
+        at += 4;
+    }
+    while let Some(byte) = text.get(at)
+        && kinds(*byte) & kind != 0
+    {
+        at += 1;
+    }
+    at
 }
 
 /// Whether every byte of `text` is of this kind.
@@ -241,17 +250,10 @@ pub(crate) fn unescape_unreserved(text: &str) -> Cow<'_, str> {
 
 /// A number in decimal digits, without the formatting machinery.
 pub fn push_number(text: &mut String, number: u64) {
-    let mut digits = [0; 20];
-    let (mut at, mut left) = (digits.len(), number);
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
+    if number >= 10 {
+        push_number(text, number / 10);
     }
-    text.push_str(std::str::from_utf8(&digits[at..]).unwrap_or("")); // never: they are digits
+    text.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// A literal address; an IPv6 one without brackets.

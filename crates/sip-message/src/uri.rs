@@ -35,18 +35,10 @@ impl<'a> Host<'a> {
             let inner = inner.strip_suffix(']').ok_or(BadValue("IPv6 address without closing bracket"))?;
             return inner.parse().or_else(|_| one_colon_less(inner)).map(Host::V6);
         }
-        if text.is_empty() || !all(text.as_bytes(), kind::HOST) {
-            return Err(BadValue("bad host name"));
-        }
-        Ok(Host::of_letters(text))
-    }
-
-    /// The same for what has nothing in it but what a name or an IPv4 address has.
-    fn of_letters(text: &'a str) -> Host<'a> {
-        let ends_in_digit = text.as_bytes().last().is_some_and(u8::is_ascii_digit);
-        match if ends_in_digit { ipv4(text.as_bytes()) } else { None } {
-            Some(v4) => Host::V4(v4),
-            None => Host::Name(text),
+        match leading_ipv4(text.as_bytes()) {
+            Some((v4, end)) if end == text.len() => Ok(Host::V4(v4)),
+            _ if text.is_empty() || !all(text.as_bytes(), kind::HOST) => Err(BadValue("bad host name")),
+            _ => Ok(Host::Name(text)),
         }
     }
 
@@ -86,10 +78,10 @@ fn one_colon_less(text: &str) -> Result<Ipv6Addr, BadValue> {
     format!("{hexpart}::{v4}").parse().map_err(|_| bad)
 }
 
-/// An IPv4 literal, read as the standard library reads it in half the time.
-fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut address, mut dots, mut octet, mut digits) = (0, 0, 0, 0);
-    for byte in text {
+/// The IPv4 literal that `text` begins with, read as the standard library reads it in half the time, and where it ends.
+fn leading_ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let (mut address, mut dots, mut octet, mut digits, mut at) = (0, 0, 0, 0, 0);
+    while let Some(byte) = text.get(at) {
         let digit = u32::from(byte.wrapping_sub(b'0'));
         if digit < 10 {
             // 01 might be meant as octal.
@@ -105,10 +97,11 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
             address = address << 8 | octet;
             (dots, octet, digits) = (dots + 1, 0, 0);
         } else {
-            return None;
+            break;
         }
+        at += 1;
     }
-    (dots == 3 && digits > 0).then(|| Ipv4Addr::from(address << 8 | octet))
+    (dots == 3 && digits > 0).then(|| (Ipv4Addr::from(address << 8 | octet), at))
 }
 
 /// A port of one to five digits, which they are known to be.
@@ -123,8 +116,13 @@ fn port_number(digits: &[u8]) -> Option<u16> {
 /// but parameters or headers. `None`: not as most come.
 pub(crate) fn leading_host_port(text: &str) -> Option<(Host<'_>, Option<u16>, usize)> {
     let bytes = text.as_bytes();
-    let end = leading(bytes, kind::HOST);
-    let host = Host::of_letters(text.get(..end).filter(|host| !host.is_empty())?);
+    let (host, end) = match leading_ipv4(bytes) {
+        Some((v4, end)) if matches!(bytes.get(end), None | Some(b':' | b';' | b'?')) => (Host::V4(v4), end),
+        _ => {
+            let end = leading(bytes, kind::HOST);
+            (Host::Name(text.get(..end).filter(|name| !name.is_empty())?), end)
+        }
+    };
     match bytes.get(end) {
         None | Some(b';' | b'?') => Some((host, None, end)),
         Some(b':') => {
@@ -316,7 +314,8 @@ mod tests {
             "a",
             "",
         ] {
-            assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+            let whole = leading_ipv4(text.as_bytes()).filter(|(_, end)| *end == text.len());
+            assert_eq!(whole.map(|(address, _)| address), text.parse().ok(), "{text}");
         }
         for (text, port) in [
             ("h:1", Some(1)),
