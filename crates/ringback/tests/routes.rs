@@ -56,7 +56,7 @@ fn config_check_explains_each_rule_in_a_line() {
         "trunk alpha: is reached at sips:sbc.alpha.example, or at sip:sbc2.alpha.example;transport=tcp, is known by its address \
          203.0.113.0/28, and is told and believed who calls",
         "route 1 (emergency): every request to 110 or 112 by one of our users goes to trunk alpha or beta where that does not work; \
-         for our users and trunks only",
+         for our users only",
         "route 5 (night): INVITE to 49301234 or +49301234 on mon-fri at 18:00-08:00 goes to 199",
         "route 10 (no premium numbers): INVITE to 00900* or 0900* is refused with 403 Premium numbers are blocked",
         "user 101: what finds them busy goes to 102",

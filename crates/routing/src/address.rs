@@ -73,7 +73,11 @@ pub(crate) fn number<'a>(uri: &Uri<'a>) -> Cow<'a, str> {
         return Cow::Owned(telephone.digits().to_owned());
     }
     let user = uri.user.unwrap_or_default();
-    if user.contains('%') { Cow::Owned(uri.user_unescaped()) } else { Cow::Borrowed(user) }
+    let user = if user.contains('%') { Cow::Owned(uri.user_unescaped()) } else { Cow::Borrowed(user) };
+    // What is dialled with visual separators is the same number, whatever kind of URI it stands in: switches behind us think so, too.
+    let separates = |letter: char| matches!(letter, '-' | '.' | '(' | ')');
+    let number = |letter: char| letter.is_ascii_digit() || letter == '+' || separates(letter);
+    if user.contains(separates) && user.chars().all(number) { user.replace(separates, "").into() } else { user }
 }
 
 /// Whether it is a telephone number that names no host.

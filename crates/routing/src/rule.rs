@@ -38,10 +38,11 @@ impl Rule {
         }
     }
 
-    /// Whether this caller may use it: a rule that leads out of the exchange is for authenticated users and trunks, unless it is `open`.
-    /// A stranger whom it would fit is to be challenged.
+    /// Whether this caller may use it: a rule that leads out of the exchange is for authenticated users, and for a trunk only when it speaks of
+    /// trunks, unless it is `open`. A stranger whom it would fit is to be challenged.
     pub fn is_for(&self, facts: &Facts<'_>) -> bool {
-        self.is_for_everybody() || facts.caller.is_some() || facts.trunk.is_some()
+        let named = facts.trunk.is_some() && !self.when.trunks.is_empty();
+        self.is_for_everybody() || facts.caller.is_some() || named
     }
 
     /// Whether callers may use it who have proved nothing.

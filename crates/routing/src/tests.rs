@@ -278,7 +278,12 @@ fn strangers_may_not_use_what_leads_out() {
     ] {
         let rule = Rule { open, ..Rule::new(action) };
         assert_eq!(stranger.with(|facts| rule.is_for(facts)), is_for_strangers, "{rule}");
-        assert!(CALL.with(|facts| rule.is_for(facts)) && peer.with(|facts| rule.is_for(facts)), "{rule}");
+        assert!(CALL.with(|facts| rule.is_for(facts)), "{rule}");
+        // From trunk to trunk leads only what says so.
+        assert_eq!(peer.with(|facts| rule.is_for(facts)), is_for_strangers, "{rule}");
+        let when = When { trunks: vec![Pattern::parse("a").unwrap()], ..When::default() };
+        let spoken_of = Rule { when, ..rule };
+        assert!(peer.with(|facts| spoken_of.is_for(facts)), "{spoken_of}");
     }
 }
 
@@ -345,7 +350,7 @@ fn rules_say_what_they_do() {
         rules(vec![rule]).as_slice()[0].to_string(),
         "route 1 (outside): INVITE to 0* or +49* by one of our users on mon-fri at 08:00-18:00 when that user is not registered \
          goes to trunk a or b where that does not work, without the number's first character and with +49 in front; \
-         at most 30 a minute, 5 at once; for our users and trunks only"
+         at most 30 a minute, 5 at once; for our users only"
     );
     for (action, words) in [
         (Action::Dial { to: places(&["100"]) }, "goes to 100"),

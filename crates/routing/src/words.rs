@@ -113,7 +113,8 @@ impl Display for Rule {
         }
         match (self.action.leads_out(), self.open) {
             (true, true) => f.write_str("; open to everybody"),
-            (true, false) => f.write_str("; for our users and trunks only"),
+            (true, false) if self.when.trunks.is_empty() => f.write_str("; for our users only"),
+            (true, false) => f.write_str("; for our users and these trunks only"),
             (false, _) => Ok(()),
         }
     }

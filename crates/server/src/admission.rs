@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// Who sends a request, as far as its flow tells.
-    fn peer(&self, packet: &Packet) -> Caller {
+    pub(crate) fn peer(&self, packet: &Packet) -> Caller {
         let trunks = self.config.rules.trunks();
         if trunks.as_slice().is_empty() {
             return Caller::Unproved;
@@ -101,6 +101,11 @@ impl Server {
         self.pending_bytes += bytes;
         self.outputs.push_back(Output::Ask(Ask::Credentials { ticket, user: pending.claim.user().to_owned() }));
         self.pending.insert(ticket, pending);
+    }
+
+    /// Whether this request, or the one that it cancels, waits for its sender's secrets.
+    pub(crate) fn is_pending(&self, identity: &RequestIdentity) -> bool {
+        self.pending.contains_key(&identity.number())
     }
 
     fn take_pending(&mut self, ticket: u64) -> Option<Pending> {
@@ -142,7 +147,8 @@ impl Server {
     /// elsewhere to a user of ours; but dial rules that lead out of the exchange are for those who are known.
     pub(crate) fn proof_wanted(&self, now: Now, packet: &Packet, admitted: &Admitted) -> Option<Kind> {
         // A flow token of ours is known to the registrar that a phone has registered with through us, and reaches that phone alone.
-        let known = admitted.preprocessed.in_known_dialog() || admitted.preprocessed.edge_flow.is_some();
+        let edge = admitted.preprocessed.edge_flow.is_some() && !self.uses_our_name(packet);
+        let known = edge || admitted.preprocessed.in_known_dialog();
         if !self.config.auth_required || known {
             return None;
         }
@@ -176,7 +182,7 @@ impl Server {
             return None;
         }
         let to = packet.message.request_uri_parsed().ok()?;
-        let asking = Asking { packet, caller: &admitted.caller, payer: &admitted.caller };
+        let asking = Asking { packet, caller: &admitted.caller, payer: &admitted.caller, counts: false };
         let facts = self.facts(now, asking, to, Some(registered))?;
         Some(self.config.rules.decide(&facts))
     }
@@ -217,7 +223,9 @@ impl Server {
 
     /// Whether a request gets no transaction here.
     pub(crate) fn passes_stateless(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
-        if !self.some_pass_stateless || matches!(admitted.purpose, Purpose::Register(_)) {
+        // Whoever has to prove who they are gets a transaction: their CANCEL and ACK bring no proof, and their retransmission an old one.
+        let known = matches!(admitted.caller, Caller::User(_));
+        if !self.some_pass_stateless || known || matches!(admitted.purpose, Purpose::Register(_)) {
             return false;
         }
         let by_rule = |registered| match self.decision(now, packet, admitted, registered) {

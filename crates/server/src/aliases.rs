@@ -1,5 +1,5 @@
 //! Connections that others have opened and that lead back to them (RFC 5923): a peer that has proved its names with a certificate, and says
-//! `alias` in its Via, is reached over the connection that it holds to us.
+//! `alias` in its Via, is reached over the connection that it holds to us, by the shard that has seen it say so.
 
 use crate::Server;
 use engine::Table;
@@ -24,11 +24,10 @@ impl Server {
         let Some(connection) = packet.flow.connection.filter(|_| packet.flow.transport == Transport::Tls) else {
             return;
         };
-        if !self.proved.contains_key(&connection) || self.aliases.len() >= ALIASES_MAX {
-            return;
-        }
-        if let Some(port) = alias_port(&packet.message) {
-            self.aliases.insert(SocketAddr::new(packet.flow.remote.ip(), port), connection);
+        let port = if self.proved.contains_key(&connection) { alias_port(&packet.message) } else { None };
+        let Some(address) = port.map(|port| SocketAddr::new(packet.flow.remote.ip(), port)) else { return };
+        if self.aliases.len() < ALIASES_MAX || self.aliases.contains_key(&address) {
+            self.aliases.insert(address, connection);
         }
     }
 
@@ -38,13 +37,16 @@ impl Server {
     }
 
     /// Has flows to `host` go over connections that it holds to us, where it has proved to be just that host (RFC 5923 section 7).
-    pub(crate) fn use_aliases(&self, host: &str, flows: &mut [Flow]) {
-        for flow in flows.iter_mut().filter(|flow| flow.transport == Transport::Tls) {
-            let Some(connection) = self.aliases.get(&flow.remote) else { continue };
+    pub(crate) fn use_aliases(&self, host: &str, flows: &mut Vec<Flow>) {
+        let held = |flow: &Flow| {
+            let connection = self.aliases.get(&flow.remote).filter(|_| flow.transport == Transport::Tls)?;
             let names = self.proved.get(connection).map_or(&[][..], Vec::as_slice);
-            if names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
-                flow.connection = Some(*connection);
-            }
+            let proved = names.iter().any(|name| name.eq_ignore_ascii_case(host));
+            proved.then_some(Flow { connection: Some(*connection), ..*flow })
+        };
+        // Should it have closed meanwhile, there is still the way that was found.
+        if let Some(first) = flows.iter().find_map(held) {
+            flows.insert(0, first);
         }
     }
 }

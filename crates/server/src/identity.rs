@@ -1,8 +1,10 @@
 //! What we say of who sends a request (RFC 3325), and what they want kept to themselves (RFC 3323).
 
-use sip_message::{HeaderName, Host, Message, Uri};
+use crate::Server;
+use sip_message::{Edit, HeaderName, Host, Message, Uri};
 use sip_proxy::{Edits, HeaderEdit};
 use sip_registrar::AddressOfRecord;
+use sip_transaction::Packet;
 
 /// Who a request comes from, as far as they have proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +48,8 @@ pub(crate) fn asserted(request: &Message, caller: &Caller) -> Option<String> {
         Caller::Unproved | Caller::Trunk { trusted: false, .. } => None,
         Caller::Trunk { trusted: true, .. } => request.header(HeaderName::PAssertedIdentity).map(str::to_owned),
         Caller::User(user) => {
-            let from = request.from().ok().filter(|from| !from.uri_parsed().is_ok_and(|uri| is_anonymous(&uri)));
-            let display = from.and_then(|from| from.display).unwrap_or("");
-            let space = if display.is_empty() { "" } else { " " };
-            // The name of an account needs no escapes.
-            Some(format!("{display}{space}<sip:{user}>"))
+            // The name of an account needs no escapes. What a phone displays beside it is its own word, not ours.
+            Some(format!("<sip:{user}>"))
         }
     }
 }
@@ -58,6 +57,24 @@ pub(crate) fn asserted(request: &Message, caller: &Caller) -> Option<String> {
 /// The fields that say who somebody is.
 const NAMES: [HeaderName; 3] =
     [HeaderName::PAssertedIdentity, HeaderName::PPreferredIdentity, HeaderName::RemotePartyId];
+
+/// Those that say how a call came to be; carriers bill by them.
+const HISTORY: [HeaderName; 2] = [HeaderName::Diversion, HeaderName::HistoryInfo];
+
+impl Server {
+    /// A response as it goes on: what it says of who has answered only a trusted trunk is believed.
+    pub(crate) fn without_names(&self, packet: Packet) -> Packet {
+        let response = &packet.message;
+        if NAMES.iter().all(|name| response.header(*name).is_none()) || self.peer(&packet).is_trusted() {
+            return packet;
+        }
+        let bare = NAMES.into_iter().fold(Edit::new(response), Edit::remove).finish();
+        match Message::parse(bare) {
+            Ok(message) => Packet { message, ..packet },
+            Err(_) => packet, // it came as a message, and has lost nothing that makes it one
+        }
+    }
+}
 
 /// What is changed in each copy of a request: whoever has proved who they are is named, unless they ask for `id` privacy (RFC 3325
 /// sections 5 and 7): phones and strangers are outside of the domain of trust. What those say of themselves who are not trusted goes, and
@@ -68,10 +85,13 @@ pub(crate) fn edits(request: &Message, caller: &Caller, in_dialog: bool) -> Edit
         Caller::User(_) if !hidden && !in_dialog => asserted(request, caller),
         _ => None,
     };
-    let believed = matches!(caller, Caller::Trunk { trusted: true, .. }) && !hidden;
+    let trusted = matches!(caller, Caller::Trunk { trusted: true, .. });
     let mut edits = Edits::new();
-    if !believed {
+    if trusted && hidden {
         let present = NAMES.into_iter().filter(|name| request.header(*name).is_some());
+        edits.extend(present.map(HeaderEdit::Remove));
+    } else if !trusted {
+        let present = NAMES.into_iter().chain(HISTORY).filter(|name| request.header(*name).is_some());
         edits.extend(present.map(HeaderEdit::Remove));
     }
     edits.extend(asserted.map(|who| HeaderEdit::Set(HeaderName::PAssertedIdentity, who)));

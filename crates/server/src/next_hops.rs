@@ -27,7 +27,7 @@ impl Server {
     /// Whoever redirects has no more rights than a stranger: dial rules apply as to a request for that URI from anybody.
     fn follow_redirection(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str) {
         let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
-        let asking = Asking { packet, caller: &Caller::Unproved, payer: &Caller::Unproved };
+        let asking = Asking { packet, caller: &Caller::Unproved, payer: &Caller::Unproved, counts: true };
         match self.aim(now, asking, uri, None) {
             Aim::User(aor) | Aim::UserOrRule(aor) => self.expand(now, id, ticket, aor, None),
             Aim::Phone(gruu) => self.expand(now, id, ticket, gruu.aor.clone(), Some(gruu)),
@@ -46,7 +46,8 @@ impl Server {
         if uri.scheme != Scheme::Tel
             && let Some(aor) = self.user_of(&uri, packet)
         {
-            return self.expand(now, id, ticket, aor, None);
+            let gruu = uri.param("gr").and_then(|_| self.config.keys.gruus.resolve(&uri, |_| Some(aor.clone())));
+            return self.expand(now, id, ticket, aor, gruu.map(Box::new));
         }
         match NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)) {
             Some(next_hop) => {

@@ -41,16 +41,17 @@ impl Server {
             }
             return Some(reply);
         }
-        let begins = request.to_tag().is_none();
-        if self.overloaded && begins {
+        if self.overloaded && !self.look_at(packet).preprocessed.in_known_dialog() {
             // What is newest is refused first: calls in progress go on (RFC 7339 section 5.4 in spirit).
             return Some(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));
         }
-        if begins && demands_too_much(request) {
+        if request.to_tag().is_none() && demands_too_much(request) {
             return Some(self.reply(packet, 500).reason("Privacy service not available"));
         }
         let lasts = request.session_expires().filter(|_| is_session(request)).and_then(Result::ok);
-        if lasts.is_some_and(|session| session.interval_s < MIN_SE_S) {
+        // Who does not know the extension could do nothing with a refusal (RFC 4028 section 8.1).
+        let knows = || request.values(HeaderName::Supported).any(|tag| tag.eq_ignore_ascii_case("timer"));
+        if lasts.is_some_and(|session| session.interval_s < MIN_SE_S) && knows() {
             return Some(self.reply(packet, 422).header(HeaderName::MinSe, MIN_SE_S));
         }
         None

@@ -206,13 +206,10 @@ impl Server {
         }
         match self.layer.identify(&packet) {
             Ok(identity) if self.layer.recognises(&identity) => self.layer.handle_request(now, packet, identity),
-            Ok(identity) if method == Method::Cancel => {
-                if self.some_pass_stateless {
-                    self.pass_along(now, packet)
-                } else {
-                    self.cancel_pending(&packet, &identity)
-                }
+            Ok(identity) if method == Method::Cancel && self.some_pass_stateless && !self.is_pending(&identity) => {
+                self.pass_along(now, packet);
             }
+            Ok(identity) if method == Method::Cancel => self.cancel_pending(&packet, &identity),
             Ok(identity) => self.admit(now, packet, identity),
             // It is refused there.
             Err(_) => self.layer.handle_packet(now, packet),
@@ -261,6 +258,7 @@ impl Server {
                 if let Some(calls) = &mut self.calls {
                     calls.handle_response(now, &packet);
                 }
+                let packet = self.without_names(packet);
                 self.proxy.handle_response(now, &mut self.layer, id, packet);
             }
             Event::Timeout { id } => self.proxy.handle_client_timeout(now, &mut self.layer, id),

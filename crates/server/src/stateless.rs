@@ -6,7 +6,7 @@ use crate::purpose::Purpose;
 use crate::targets::Origin;
 use crate::{Ask, Output, Server};
 use engine::Now;
-use sip_message::{Method, NameAddr, NextHop, Uri};
+use sip_message::{Method, NameAddr, NextHop, Scheme, Transport, Uri};
 use sip_proxy::{Hop, NamedBy, Target};
 use sip_transaction::{Flow, Packet};
 
@@ -95,9 +95,15 @@ impl Server {
 
     fn resolve_and_pass(&mut self, passing: Passing, uri: &str) {
         let named_by = passing.target.named_by;
-        let next_hop = Uri::parse(uri)
-            .ok()
-            .and_then(|uri| NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)));
+        let secure = passing.packet.message.request_uri_parsed().is_ok_and(|uri| uri.scheme == Scheme::Sips);
+        let next_hop = Uri::parse(uri).ok().and_then(|uri| {
+            let mut next_hop = NextHop::of(&uri)?;
+            if secure {
+                // Not one hop without TLS (RFC 3261 section 26.2.2).
+                next_hop = NextHop { secure, transport: next_hop.transport.map(Transport::secured), ..next_hop };
+            }
+            self.may_go_to(&uri, &next_hop, named_by).then_some(next_hop)
+        });
         let Some(next_hop) = next_hop else {
             let reply = self.reply(&passing.packet, 404);
             return self.reply_stateless(&passing.packet, reply);

@@ -69,7 +69,8 @@ pub(crate) fn forwarded_request(
             edit = edit.prepend(HeaderName::RecordRoute, own_route(&token, packet.flow, secure).as_str());
         }
     }
-    if request.method() == Method::Register && knows(request, "path") {
+    // A datagram may come from whoever it names: a token for its flow would have anybody send to them.
+    if request.method() == Method::Register && packet.flow.connection.is_some() && knows(request, "path") {
         // An edge keeps the flow of a phone whose registrar is elsewhere (RFC 5626 section 5.1, RFC 3327); only the first hop can.
         let first_hop = request.values(HeaderName::Via).nth(1).is_none();
         let token = FlowToken(packet.flow);

@@ -64,10 +64,6 @@ impl Server {
         let packet = asking.packet;
         let Ok(uri) = Uri::parse(to) else { return Aim::refuse(404) };
         let user = self.user_of(&uri, packet);
-        if user.is_some() && uri.param("gr").is_some() {
-            let gruu = self.config.keys.gruus.resolve(&uri, |_| user);
-            return gruu.map_or(Aim::refuse(404), |gruu| Aim::Phone(Box::new(gruu)));
-        }
         if !self.config.rules.as_slice().is_empty()
             && let Some(facts) = self.facts(now, asking, uri, registered)
         {
@@ -80,6 +76,10 @@ impl Server {
             }
         }
         match user {
+            Some(_) if uri.param("gr").is_some() => {
+                let gruu = self.config.keys.gruus.resolve(&uri, |_| user);
+                gruu.map_or(Aim::refuse(404), |gruu| Aim::Phone(Box::new(gruu)))
+            }
             Some(aor) => Aim::User(aor),
             None if uri.scheme == Scheme::Tel || self.is_ours(&uri, packet.flow.local) => Aim::refuse(404),
             // To a trunk leads a dial rule, or nothing: its host in a Request-URI is no way around them.
@@ -105,7 +105,9 @@ impl Server {
         if self.config.auth_required && !rule.is_for(facts) {
             return Aim::refuse(403);
         }
-        if let Err(wait) = self.take(now, rule) {
+        if asking.counts
+            && let Err(wait) = self.take(now, rule)
+        {
             let retry_after_s = Some(wait.as_secs().saturating_add(1));
             return Aim::Refuse { status: 503, reason: None, retry_after_s };
         }

@@ -22,4 +22,6 @@ pub(crate) struct Asking<'a> {
     pub(crate) caller: &'a Caller,
     /// In whose name it goes on: the caller's, or that of whoever has had it forwarded.
     pub(crate) payer: &'a Caller,
+    /// Whether it goes there now, and uses up what rules allow, or may go there later.
+    pub(crate) counts: bool,
 }

@@ -7,7 +7,7 @@ use crate::identity::Caller;
 use crate::{Ask, Mode, Output, Server};
 use engine::Now;
 use routing::{Forwards, Place};
-use sip_message::{Builder, HeaderName, Method, Scheme};
+use sip_message::{Builder, HeaderName, Method, Scheme, Transport};
 use sip_proxy::{Hop, Target, TargetSet};
 use sip_registrar::{AddressOfRecord, Gruu, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// Searches that may wait for bindings at once in one shard; the next request gets 503.
 pub const SEARCHES_MAX: usize = 10_000;
+
+/// Bytes of Contacts in a redirection of somebody who has proved nothing.
+const REDIRECT_BYTES_MAX: usize = 280;
 
 /// When to try again, for whom there was no room.
 const RETRY_AFTER_S: u64 = 10;
@@ -49,7 +52,7 @@ impl Server {
     /// Finds out where a request goes that no Route leads on, and sends it there.
     pub(crate) fn find_targets(&mut self, now: Now, origin: Origin, caller: Caller) {
         let Some(packet) = self.packet_of(&origin) else { return };
-        let asking = Asking { packet, caller: &caller, payer: &caller };
+        let asking = Asking { packet, caller: &caller, payer: &caller, counts: true };
         let aim = self.aim(now, asking, packet.message.request_uri(), None);
         self.follow(now, aim, origin, caller, Vec::new());
     }
@@ -76,11 +79,17 @@ impl Server {
     /// The bindings of the user that a search has come to, and what they have forwarded.
     pub(crate) fn handle_bindings(&mut self, now: Now, ticket: u64, snapshot: &Snapshot, forwards: Option<&Forwards>) {
         let Some(search) = self.searches.remove(&ticket) else { return };
-        let Some(packet) = self.packet_of(&search.origin) else { return };
+        let Some(packet) = self.packet_of(&search.origin) else {
+            // Nobody waits any more, but the proxy's lookup must come to an end.
+            if let Origin::Target { ticket, .. } = search.origin {
+                self.proxy.handle_expanded(now, &mut self.layer, ticket, Vec::new());
+            }
+            return;
+        };
         let registered = !snapshot.bindings.is_empty();
         if search.undecided {
             let payer = search.payer();
-            let asking = Asking { packet, caller: &search.caller, payer: &payer };
+            let asking = Asking { packet, caller: &search.caller, payer: &payer, counts: true };
             let uri = search.trail.last().map_or(packet.message.request_uri(), |diversion| &diversion.to);
             match self.aim(now, asking, uri, Some(registered)) {
                 Aim::User(aor) | Aim::UserOrRule(aor) if aor == search.aor => {}
@@ -95,7 +104,7 @@ impl Server {
             _ => None,
         });
         if let Some((place, cause)) = elsewhere {
-            let (aim, diversion) = self.divert(now, packet, &search, place, cause);
+            let (aim, diversion) = self.divert(now, packet, &search, place, (cause, true));
             let mut trail = search.trail;
             trail.push(diversion);
             return self.follow(now, aim, search.origin, search.caller, trail);
@@ -169,7 +178,7 @@ impl Server {
         let Some(packet) = self.packet_of(&origin) else { return };
         if !trail.is_empty() {
             let said = edits(&packet.message, trail);
-            for target in set.targets.iter_mut().chain(&mut set.on_busy).chain(&mut set.on_no_answer) {
+            for target in &mut set.targets {
                 target.edits.extend(said.iter().cloned());
             }
         }
@@ -191,10 +200,17 @@ impl Server {
     }
 
     /// Where a forward leads, in the name of whoever has set it.
-    fn divert(&self, now: Now, packet: &Packet, search: &Search, place: &Place, cause: Cause) -> (Aim, Diversion) {
+    fn divert(
+        &self,
+        now: Now,
+        packet: &Packet,
+        search: &Search,
+        place: &Place,
+        (cause, counts): (Cause, bool),
+    ) -> (Aim, Diversion) {
         let user = search.aor.clone();
         let payer = Caller::User(user.clone());
-        let asking = Asking { packet, caller: &search.caller, payer: &payer };
+        let asking = Asking { packet, caller: &search.caller, payer: &payer, counts };
         let uri = self.place_uri(now, asking, place);
         let diversion = |to: String| Diversion { user, cause, to };
         let Some(uri) = uri else { return (Aim::refuse(480), diversion(String::new())) };
@@ -210,17 +226,19 @@ impl Server {
 
     /// The targets that a forward stands for which may be needed later.
     fn later_targets(&self, now: Now, packet: &Packet, search: &Search, place: &Place, cause: Cause) -> Vec<Target> {
-        let (aim, diversion) = self.divert(now, packet, search, place, cause);
+        let (aim, diversion) = self.divert(now, packet, search, place, (cause, false));
         let mut found = match aim {
             // Who that is is asked when it is needed.
-            Aim::User(_) | Aim::UserOrRule(_) | Aim::Phone(_) => {
-                vec![Target::new(Some(diversion.to.clone()), Hop::Resolve)]
+            Aim::User(aor) | Aim::UserOrRule(aor) => {
+                vec![Target::new(Some(format!("sip:{aor}")), Hop::Resolve)]
             }
+            Aim::Phone(_) => vec![Target::new(Some(diversion.to.clone()), Hop::Resolve)],
             Aim::Targets(set) => set.targets,
             Aim::Stateless(target) => vec![target],
             Aim::Redirect { .. } | Aim::Refuse { .. } => Vec::new(),
         };
-        let said = edits(&packet.message, &[diversion]);
+        let trail: Vec<Diversion> = search.trail.iter().cloned().chain([diversion]).collect();
+        let said = edits(&packet.message, &trail);
         found.iter_mut().for_each(|target| target.edits.extend(said.iter().cloned()));
         found
     }
@@ -250,8 +268,16 @@ impl Server {
 
     fn redirect(&mut self, now: Now, origin: Origin, status: u16, contacts: &[String]) {
         let Some(packet) = self.packet_of(&origin) else { return };
+        let proved = match &origin {
+            Origin::Transaction { admitted, .. } | Origin::Stateless { admitted, .. } => admitted.preprocessed.proved,
+            Origin::Target { .. } => true,
+        };
+        // To a datagram's sender, who may be anybody, goes hardly more than they have sent.
+        let mut room = if proved || packet.flow.transport != Transport::Udp { usize::MAX } else { REDIRECT_BYTES_MAX };
         let mut reply = self.reply(packet, status);
         for contact in contacts {
+            let Some(left) = room.checked_sub(contact.len()) else { break };
+            room = left;
             reply = reply.header(HeaderName::Contact, contact);
         }
         self.answer(now, origin, status, reply);

@@ -377,7 +377,7 @@ fn what_a_stranger_says_about_himself_does_not_go_on_as_our_word() {
          bob -> exchange       200
              P-Asserted-Identity: <sip:bob@example.org>
          exchange -> stranger  200
-             P-Asserted-Identity: <sip:bob@example.org>
+             P-Asserted-Identity: -
          stranger -> exchange  ACK
          exchange -> bob       ACK
          alice -> exchange     MESSAGE bob

@@ -129,3 +129,26 @@ fn away_from_here() {
          stranger -> exchange  ACK",
     );
 }
+
+#[test]
+fn one_forward_after_another_is_told_once_and_in_order() {
+    check(
+        "given bob forwards always to carol, carol registered, carol forwards busy to tel:dave, dave registered
+         alice -> exchange  INVITE bob
+         exchange -> carol  INVITE
+             History-Info: <sip:bob@example.org?Reason=SIP%3Bcause%3D302>;index=1
+             History-Info: <sip:carol@example.org;cause=302>;index=1.1;mp=1
+             History-Info: -
+         carol -> exchange  486
+         exchange -> carol  ACK
+         exchange -> dave   INVITE
+             History-Info: <sip:bob@example.org?Reason=SIP%3Bcause%3D302>;index=1
+             History-Info: <sip:carol@example.org;cause=302?Reason=SIP%3Bcause%3D486>;index=1.1;mp=1
+             History-Info: <tel:dave;cause=486>;index=1.1.1;mp=1.1
+             History-Info: -
+         dave -> exchange   486
+         exchange -> dave   ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
+    );
+}

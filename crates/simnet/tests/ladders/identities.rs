@@ -15,7 +15,7 @@ fn a_user_is_named_as_they_have_proved() {
              P-Preferred-Identity: <sip:boss@example.org>
              Remote-Party-ID: <sip:boss@example.org>
          exchange -> bob    MESSAGE
-             P-Asserted-Identity: \"Alice L\" <sip:alice@example.org>
+             P-Asserted-Identity: <sip:alice@example.org>
              P-Asserted-Identity: -
              P-Preferred-Identity: -
              Remote-Party-ID: -
@@ -151,5 +151,35 @@ fn what_a_trusted_trunk_wants_hidden_is_hidden_under_every_name() {
              P-Preferred-Identity: -
          bob -> exchange   200
          exchange -> peer  200",
+    );
+}
+
+#[test]
+fn nobody_asserts_a_name_in_an_answer() {
+    check(
+        "given bob registered
+         stranger -> exchange  MESSAGE bob
+         exchange -> bob       MESSAGE
+         bob -> exchange       200
+             P-Asserted-Identity: <sip:boss@example.org>
+         exchange -> stranger  200
+             P-Asserted-Identity: -",
+    );
+}
+
+#[test]
+fn how_a_call_came_to_be_is_not_the_callers_to_say() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+             Diversion: <sip:911@example.org>;reason=unknown
+             History-Info: <sip:911@example.org>;index=1
+         exchange -> bob    INVITE
+             Diversion: -
+             History-Info: -
+         bob -> exchange    486
+         exchange -> bob    ACK
+         exchange -> alice  486
+         alice -> exchange  ACK",
     );
 }

@@ -113,6 +113,7 @@ fn sessions_must_last_for_a_while() {
         "given bob registered
          stranger -> exchange  INVITE bob
              Session-Expires: 60
+             Supported: timer
          exchange -> stranger  422
              Min-SE: 90
          stranger -> exchange  ACK, INVITE bob
@@ -180,5 +181,39 @@ fn what_asks_for_tls_goes_over_tls_only() {
          exchange => bob2      MESSAGE
          bob2 => exchange      200
          exchange => stranger  200",
+    );
+}
+
+#[test]
+fn whoever_has_to_prove_who_they_are_has_a_transaction_even_with_a_stateless_proxy() {
+    check_with(
+        |config| config.mode = Mode::Stateless,
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    180
+         exchange -> alice  180
+         alice -> exchange  INVITE again
+         exchange -> alice  180
+         alice -> exchange  CANCEL
+         exchange -> alice  200 CANCEL
+         exchange -> bob    CANCEL
+         bob -> exchange    200 CANCEL, 487 INVITE
+         exchange -> bob    ACK
+         exchange -> alice  487 INVITE
+         alice -> exchange  ACK",
+    );
+}
+
+#[test]
+fn a_strangers_redirection_is_hardly_longer_than_what_they_sent() {
+    let long = "x".repeat(200);
+    check_with(
+        |config| config.mode = Mode::Redirect,
+        &format!(
+            "given bob registered, bob2 registered ;y=\"{long}\"
+             stranger -> exchange  MESSAGE bob
+             exchange -> stranger  300"
+        ),
     );
 }

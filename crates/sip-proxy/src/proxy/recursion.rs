@@ -4,6 +4,9 @@ use crate::context::Context;
 use crate::{Edits, HeaderEdit, Hop, NamedBy, Target};
 use sip_message::{Contacts, Edit, HeaderName, Message, NameAddr, Scheme};
 
+/// Contacts of one 3xx that are followed; further ones are as if they were not there. One request must not become many at a phone's word.
+const CONTACTS_MAX: usize = 5;
+
 /// Adds the Contacts of a 3xx to the target set, in the place of the target that sent it. What is left of the response is for the caller
 /// to choose from: `None` when nothing is.
 ///
@@ -15,9 +18,10 @@ pub(super) fn recurse(
     response: &Message,
     request_uri: Option<&str>,
 ) -> Option<Message> {
-    let (Some(place), Ok(Contacts::List(contacts))) = (place.map(usize::from), response.contacts()) else {
+    let (Some(place), Ok(Contacts::List(mut contacts))) = (place.map(usize::from), response.contacts()) else {
         return Some(response.clone());
     };
+    contacts.truncate(CONTACTS_MAX);
     let Some(tried) = context.targets.get(place).filter(|_| response.status() != 380) else {
         return Some(response.clone());
     };
