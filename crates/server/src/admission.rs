@@ -8,7 +8,7 @@ use engine::Now;
 use routing::{Action, Decision};
 use sip_auth::{Claim, Kind, Secrets, Verdict};
 use sip_message::{HeaderName, Method};
-use sip_proxy::{Preprocessed, preprocess};
+use sip_proxy::{Checked, Preprocessed, preprocess};
 use sip_registrar::AddressOfRecord;
 use sip_transaction::{Packet, RequestIdentity};
 
@@ -40,11 +40,12 @@ impl Server {
     /// A request that starts something new: let it in, refuse it, or ask who sends it. Refusals and challenges leave nothing behind
     /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
     pub(crate) fn admit(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
-        if let Some(reply) = self.refusal(&packet) {
-            return self.reply_stateless(&packet, reply);
-        }
+        let checked = match self.check(&packet) {
+            Ok(checked) => checked,
+            Err(reply) => return self.reply_stateless(&packet, reply),
+        };
         self.note_alias(&packet);
-        let admitted = Box::new(self.look_at(&packet));
+        let admitted = Box::new(self.look_at(&packet, Some(checked)));
         if let Purpose::Exchange = admitted.purpose {
             return self.answer_for_exchange(&packet);
         }
@@ -62,13 +63,13 @@ impl Server {
         }
     }
 
-    /// What a request is, before anybody is asked.
-    pub(crate) fn look_at(&self, packet: &Packet) -> Admitted {
+    /// What a request is, before anybody is asked. `checked` is what has been read of it, if it has been checked.
+    pub(crate) fn look_at(&self, packet: &Packet, checked: Option<Checked<'_>>) -> Admitted {
         let local = packet.flow.local;
         let preprocessed = preprocess(packet, &self.config.keys.route, |uri| self.config.domains.contains(uri, local));
         // Where Route fields lead away, it is not for us to look at what is asked for.
         let leads_on = preprocessed.leads_on();
-        let purpose = if leads_on { Purpose::Elsewhere } else { self.purpose(&packet.message, local) };
+        let purpose = if leads_on { Purpose::Elsewhere } else { self.purpose(&packet.message, checked, local) };
         Admitted { preprocessed, purpose, caller: self.peer(packet) }
     }
 

@@ -6,7 +6,7 @@ use crate::identity::demands_too_much;
 use engine::Now;
 use sip_auth::Kind;
 use sip_message::{Builder, HeaderName, Message, Method, Transport};
-use sip_proxy::validate;
+use sip_proxy::{Checked, validate};
 use sip_transaction::{Packet, stateless_reply_flow};
 
 /// Methods that the exchange itself or its users may answer.
@@ -27,11 +27,11 @@ const CHALLENGE_BYTES_MAX: usize = 290;
 const RETRY_AFTER_S: u32 = 10;
 
 impl Server {
-    /// The answer to a request that goes no further whoever sends it: what a proxy must not forward (RFC 3261 section 16.3), what is
-    /// new while we have too much to do already, what asks for more than there is.
-    pub(crate) fn refusal(&self, packet: &Packet) -> Option<Builder> {
+    /// What a request says, or the answer to one that goes no further whoever sends it: what a proxy must not forward (RFC 3261 section
+    /// 16.3), what is new while we have too much to do already, what asks for more than there is.
+    pub(crate) fn check<'m>(&self, packet: &'m Packet) -> Result<Checked<'m>, Builder> {
         let request = &packet.message;
-        if let Err(refused) = validate(request, self.config.tls) {
+        let checked = validate(request, self.config.tls).map_err(|refused| {
             let mut reply = self.reply(packet, refused.status());
             if let Some(reason) = refused.reason() {
                 reply = reply.reason(reason);
@@ -39,22 +39,22 @@ impl Server {
             if let Some(tags) = request.header(HeaderName::ProxyRequire).filter(|_| refused.status() == 420) {
                 reply = reply.header(HeaderName::Unsupported, tags);
             }
-            return Some(reply);
-        }
-        if self.overloaded && !self.look_at(packet).preprocessed.in_known_dialog() {
+            reply
+        })?;
+        if self.overloaded && !self.look_at(packet, Some(checked)).preprocessed.in_known_dialog() {
             // What is newest is refused first: calls in progress go on (RFC 7339 section 5.4 in spirit).
-            return Some(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));
+            return Err(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));
         }
         if request.to_tag().is_none() && demands_too_much(request) {
-            return Some(self.reply(packet, 500).reason("Privacy service not available"));
+            return Err(self.reply(packet, 500).reason("Privacy service not available"));
         }
         let lasts = request.session_expires().filter(|_| is_session(request)).and_then(Result::ok);
         // Who does not know the extension could do nothing with a refusal (RFC 4028 section 8.1).
         let knows = || request.values(HeaderName::Supported).any(|tag| tag.eq_ignore_ascii_case("timer"));
         if lasts.is_some_and(|session| session.interval_s < MIN_SE_S) && knows() {
-            return Some(self.reply(packet, 422).header(HeaderName::MinSe, MIN_SE_S));
+            return Err(self.reply(packet, 422).header(HeaderName::MinSe, MIN_SE_S));
         }
-        None
+        Ok(checked)
     }
 
     /// The exchange itself takes questions only, from anybody.

@@ -1,5 +1,6 @@
 use crate::Server;
 use sip_message::{Host, Message, Method, Scheme, Uri};
+use sip_proxy::Checked;
 use sip_registrar::AddressOfRecord;
 use std::net::SocketAddr;
 
@@ -18,15 +19,18 @@ pub(crate) enum Purpose {
 
 impl Server {
     /// What `request` is for, which came to our address `local`.
-    pub(crate) fn purpose(&self, request: &Message, local: SocketAddr) -> Purpose {
-        let Ok(uri) = request.request_uri_parsed() else { return Purpose::Elsewhere };
+    pub(crate) fn purpose(&self, request: &Message, checked: Option<Checked<'_>>, local: SocketAddr) -> Purpose {
+        let uri = checked.map(|checked| checked.uri).or_else(|| request.request_uri_parsed().ok());
+        let Some(uri) = uri else { return Purpose::Elsewhere };
         let domains = &self.config.domains;
         if uri.scheme != Scheme::Tel && !self.is_ours(&uri, local) {
             return Purpose::Elsewhere;
         }
         if request.method() == Method::Register {
-            let to = request.to().ok().and_then(|to| to.uri_parsed().ok()).filter(|to| domains.contains(to, local));
-            return Purpose::Register(to.and_then(|to| domains.address_of_record(&to)));
+            let to = checked.map(|checked| checked.to).or_else(|| request.to().ok()?.uri_parsed().ok());
+            return Purpose::Register(
+                to.filter(|to| domains.contains(to, local)).and_then(|to| domains.address_of_record(&to)),
+            );
         }
         domains.address_of_record(&uri).map_or(Purpose::Exchange, |_| Purpose::User)
     }

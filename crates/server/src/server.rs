@@ -231,7 +231,7 @@ impl Server {
             }
             Event::Ack { packet } if self.some_pass_stateless => self.pass_along(now, packet),
             Event::Ack { packet } => {
-                let Admitted { mut preprocessed, caller, .. } = self.look_at(&packet);
+                let Admitted { mut preprocessed, caller, .. } = self.look_at(&packet, None);
                 preprocessed.edits = edits(&packet.message, &caller, true);
                 if let Some(calls) = self.calls.as_mut().filter(|_| preprocessed.in_known_dialog()) {
                     calls.handle_request(now, &packet);

@@ -47,7 +47,7 @@ impl Server {
 
     /// An ACK or a CANCEL takes the way of its INVITE, without proof of who sends it: only where anybody's INVITE might have gone.
     pub(crate) fn pass_along(&mut self, now: Now, packet: Packet) {
-        let mut admitted = Box::new(self.look_at(&packet));
+        let mut admitted = Box::new(self.look_at(&packet, None));
         admitted.preprocessed.edits = edits(&packet.message, &admitted.caller, true);
         let ours_to_answer = matches!(admitted.purpose, Purpose::Register(_) | Purpose::Exchange);
         if !ours_to_answer && self.proof_wanted(now, &packet, &admitted).is_none() {

@@ -1,6 +1,6 @@
 //! Small questions about text that every header's parser asks.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -190,7 +190,7 @@ pub fn unquote(text: &str) -> Cow<'_, str> {
 
 /// A folded value on one line (RFC 3261 section 7.3.1): each line break with its white space becomes one space.
 pub fn unfold(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\r', '\n']) {
+    if memchr2(b'\r', b'\n', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let lines: Vec<&str> = text.split(['\r', '\n']).map(trim_lws).filter(|line| !line.is_empty()).collect();

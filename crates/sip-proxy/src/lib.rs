@@ -31,4 +31,4 @@ pub use preprocess::{Preprocessed, preprocess};
 pub use proxy::{AVOIDED_MAX, Ask, CONTEXTS_MAX, Config, MAX_BREADTH, Proxy};
 pub use route_token::{Dialog, RouteToken};
 pub use target::{Edits, HeaderEdit, Hop, NamedBy, RING_S_MAX, TARGETS_MAX, Target, TargetSet};
-pub use validate::{Refused, validate};
+pub use validate::{Checked, Refused, validate};

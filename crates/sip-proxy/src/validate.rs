@@ -1,4 +1,4 @@
-use sip_message::{BadValue, HeaderName, Message, Method, Scheme};
+use sip_message::{BadValue, HeaderName, Message, Method, Scheme, Uri};
 
 /// A request that a proxy must not forward, and the answer it earns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,24 @@ impl Refused {
     }
 }
 
+/// What was read of a request on the way, so that nobody needs to read it again.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'m> {
+    /// The Request-URI.
+    pub uri: Uri<'m>,
+    /// That of To.
+    pub to: Uri<'m>,
+}
+
 /// Checks what RFC 3261 section 16.3 has a proxy check before it forwards a request.
 ///
 /// Loops (item 4) are looked for when it is known where the request goes; Proxy-Authorization (item 6) and domains are the parent's, who
 /// knows users. `tls` says whether there is a transport with TLS here, without which a `sips` URI is one of a scheme that we do not know.
-pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
+pub fn validate(request: &Message, tls: bool) -> Result<Checked<'_>, Refused> {
     let from = request.from().map_err(Refused::Malformed)?;
     let to = request.to().map_err(Refused::Malformed)?;
     from.uri_parsed().map_err(Refused::Malformed)?;
-    to.uri_parsed().map_err(Refused::Malformed)?;
+    let to = to.uri_parsed().map_err(Refused::Malformed)?;
     let via = request.top_via().map_err(Refused::Malformed)?;
     if !via.params.well_formed() {
         return Err(Refused::Malformed(BadValue("bad parameter in a Via")));
@@ -75,7 +84,7 @@ pub fn validate(request: &Message, tls: bool) -> Result<(), Refused> {
     if request.values(HeaderName::ProxyRequire).any(|tag| !tag.is_empty()) {
         return Err(Refused::BadExtension);
     }
-    Ok(())
+    Ok(Checked { uri, to })
 }
 
 #[cfg(test)]
@@ -93,7 +102,7 @@ mod tests {
             text += &format!("{}\r\n", field.replace("METHOD", method));
         }
         let message = Message::parse(Bytes::from(text + "\r\n")).expect("well-formed enough to be read");
-        validate(&message, tls).map_or_else(|refused| refused.status(), |()| 0)
+        validate(&message, tls).map_or_else(|refused| refused.status(), |_| 0)
     }
 
     /// RFC 3261 section 16.3, item by item.
