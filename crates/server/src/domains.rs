@@ -92,7 +92,11 @@ impl Domains {
         if let Scheme::Other(_) = uri.scheme {
             return None;
         }
-        let user = unescape(uri.user?);
+        let written = uri.user?;
+        if !written.is_empty() && !written.bytes().any(|byte| matches!(byte, b'%' | b';')) {
+            return AddressOfRecord::in_canonical(written, &self.canonical).ok(); // as most are
+        }
+        let user = unescape(written);
         let user = String::from_utf8_lossy(&user);
         // RFC 3261 section 19.1.6: a telephone number may carry parameters inside the user part; they name no other user.
         let user = user.split(';').next().unwrap_or("");

@@ -40,12 +40,14 @@ impl Counts {
 
     /// Uses it; `false` when it may not be.
     pub(crate) fn mark(&mut self, nonce: Nonce, count: u32) -> bool {
-        if !self.unused(nonce, count) {
-            return false;
-        }
-        if let Some(window) = self.windows.get_mut(&nonce.random) {
-            window.mark(count);
-            return true;
+        match self.windows.get_mut(&nonce.random) {
+            Some(window) => {
+                let unused = window.unused(count);
+                window.mark(count);
+                return unused;
+            }
+            None if nonce.made_ms <= self.forgotten_ms => return false,
+            None => {}
         }
         while self.order.len() >= self.tracked_max {
             self.forget_oldest();

@@ -206,7 +206,7 @@ impl Message {
         let text = self.header(HeaderName::CSeq).ok_or(BadValue("CSeq is missing"))?;
         let bad = BadValue("CSeq is not a number and a method");
         let (number, method) = text.split_at(text.bytes().position(is_lws).ok_or(bad)?);
-        let method_text = trim_lws(method);
+        let method_text = trim_lws(&method[1..]); // behind the one space that most have
         if !is_digits(number) || !crate::text::is_token(method_text) {
             return Err(bad);
         }

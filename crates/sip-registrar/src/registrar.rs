@@ -274,8 +274,9 @@ impl Registrar {
             fields.push((HeaderName::Path, path.to_owned()));
         }
         fields.extend(self.config.service_route.iter().map(|route| (HeaderName::ServiceRoute, route.clone())));
-        if self.date.0 != now.unix_s() {
-            self.date = (now.unix_s(), rfc1123(now.unix_s()));
+        let second = now.unix_s();
+        if self.date.0 != second {
+            self.date = (second, rfc1123(second));
         }
         fields.push((HeaderName::Date, self.date.1.clone()));
         self.outputs.push_back(Output::Reply { id: request.id, status: 200, reason: "OK", fields });
