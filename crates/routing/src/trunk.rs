@@ -1,5 +1,5 @@
 use crate::Network;
-use sip_message::Uri;
+use sip_message::{Host, NextHop, Uri};
 use std::net::IpAddr;
 
 /// Another exchange, or a carrier, that calls go to and come from.
@@ -52,10 +52,20 @@ impl Trunks {
         self.0.iter().find(|trunk| trunk.is_peer(source, proved_names))
     }
 
-    /// Whether a URI leads to where a trunk is: its host is one of theirs, or an address that one sends from.
+    /// Whether a URI leads to where a trunk is: its host, or what its `maddr` puts in the place of that, is one of theirs, or an address
+    /// that one sends from.
     pub fn are_at(&self, uri: &Uri<'_>) -> bool {
-        let host = |text: &String| Uri::parse(text).is_ok_and(|own| own.host.same_as(&uri.host));
-        self.0.iter().any(|trunk| trunk.to.iter().any(host)) || uri.host.ip().is_some_and(|ip| self.send_from(ip))
+        let maddr = uri.param("maddr").and_then(|maddr| Host::parse(maddr).ok());
+        [Some(uri.host), maddr].into_iter().flatten().any(|host| {
+            let theirs = |text: &String| Uri::parse(text).is_ok_and(|own| own.host.same_as(&host));
+            self.0.iter().any(|trunk| trunk.to.iter().any(theirs)) || host.ip().is_some_and(|ip| self.send_from(ip))
+        })
+    }
+
+    /// Whether a host, without brackets, is where a trunk is reached.
+    pub fn are_called(&self, host: &str) -> bool {
+        let own = |text: &String| Uri::parse(text).ok().and_then(|uri| NextHop::of(&uri));
+        self.0.iter().flat_map(|trunk| &trunk.to).filter_map(own).any(|own| own.host.eq_ignore_ascii_case(host))
     }
 
     /// Whether a trunk sends from this address.
@@ -106,6 +116,7 @@ mod tests {
         );
         let reached = Trunks::new(vec![Trunk { to: vec!["sips:gw.example:5061".into()], ..Trunk::default() }]);
         assert!(reached.are_at(&Uri::parse("sip:1@GW.example.;x=y").unwrap()));
+        assert!(reached.are_at(&Uri::parse("sip:1@elsewhere.example;maddr=gw.example").unwrap()));
         assert_eq!(trunks.get("name").map(|trunk| &trunk.name[..]), Some("name"));
     }
 }

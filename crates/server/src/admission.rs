@@ -163,27 +163,42 @@ impl Server {
         }
     }
 
-    /// Whether some dial rule may take this request out of the exchange that is not for everybody.
+    /// Whether some dial rule may take this request out of the exchange that is not for everybody. Whoever hides their name may be any user
+    /// of ours.
     fn may_lead_out(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
-        // Whether somebody is registered is not known yet: both is possible.
-        [false, true].into_iter().any(|registered| match self.decision(now, packet, admitted, registered) {
-            Some(Decision::Rule(rule)) => !rule.is_for_everybody(),
-            _ => false,
+        let from = packet.message.from().ok().and_then(|from| from.uri_parsed().ok());
+        let hidden = from.is_some_and(|uri| is_anonymous(&uri));
+        let any = AddressOfRecord::in_canonical("*", self.config.domains.canonical()).ok().filter(|_| hidden);
+        let callers = [Some(admitted.caller.clone()), any.map(Caller::User)];
+        callers.iter().flatten().any(|caller| {
+            // Whether somebody is registered is not known yet: both is possible.
+            [false, true].into_iter().any(|registered| {
+                match self.decision(now, packet, admitted, (caller, registered)) {
+                    Some(Decision::Rule(rule)) => !rule.is_for_everybody(),
+                    _ => false,
+                }
+            })
         })
     }
 
     /// Whether some dial rule takes this request.
     fn is_ruled(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
-        matches!(self.decision(now, packet, admitted, false), Some(Decision::Rule(_)))
+        matches!(self.decision(now, packet, admitted, (&admitted.caller, false)), Some(Decision::Rule(_)))
     }
 
     /// What dial rules say about a request for what it says it is for; `None` without rules, and where Route fields lead on.
-    fn decision(&self, now: Now, packet: &Packet, admitted: &Admitted, registered: bool) -> Option<Decision<'_>> {
+    fn decision(
+        &self,
+        now: Now,
+        packet: &Packet,
+        admitted: &Admitted,
+        (caller, registered): (&Caller, bool),
+    ) -> Option<Decision<'_>> {
         if self.config.rules.as_slice().is_empty() || admitted.preprocessed.leads_on() {
             return None;
         }
         let to = packet.message.request_uri_parsed().ok()?;
-        let asking = Asking { packet, caller: &admitted.caller, payer: &admitted.caller, counts: false };
+        let asking = Asking { packet, caller, payer: caller, counts: false };
         let facts = self.facts(now, asking, to, Some(registered))?;
         Some(self.config.rules.decide(&facts))
     }
@@ -229,7 +244,7 @@ impl Server {
         if !self.some_pass_stateless || known || matches!(admitted.purpose, Purpose::Register(_)) {
             return false;
         }
-        let by_rule = |registered| match self.decision(now, packet, admitted, registered) {
+        let by_rule = |registered| match self.decision(now, packet, admitted, (&admitted.caller, registered)) {
             Some(Decision::Rule(rule)) => matches!(rule.action, Action::Stateless { .. }),
             _ => false,
         };

@@ -8,6 +8,9 @@ use sip_message::{NextHop, Scheme, Transport, Uri};
 use sip_proxy::NamedBy;
 use sip_transaction::{Flow, ServerTransactionId};
 
+/// Addresses that trunks were found at which one shard remembers; names that lead to further ones are not known as theirs.
+pub const TRUNK_ADDRESSES_MAX: usize = 1024;
+
 /// A host that is being looked up.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -15,7 +18,24 @@ pub(crate) struct Asked {
     named_by: NamedBy,
 }
 
+/// What tells the tickets of these lookups from all others.
+const TRUNKS: u64 = 1 << 62;
+
 impl Server {
+    /// Looks up where the trunks are, so that no other name of theirs is a way around the dial rules.
+    pub(crate) fn locate_trunks(&mut self) {
+        for uri in self.config.rules.trunks().as_slice().iter().flat_map(|trunk| &trunk.to) {
+            if let Some(next_hop) = Uri::parse(uri).ok().and_then(|uri| NextHop::of(&uri)) {
+                self.outputs.push_back(Output::Ask(Ask::Resolve { ticket: TRUNKS, next_hop, steady: false }));
+            }
+        }
+    }
+
+    fn remember_trunk(&mut self, flows: &[Flow]) {
+        let room = TRUNK_ADDRESSES_MAX.saturating_sub(self.trunk_addresses.len());
+        self.trunk_addresses.extend(flows.iter().take(room).map(|flow| (flow.remote.ip().to_canonical(), ())));
+    }
+
     pub(crate) fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
         let sip_proxy::Ask::Resolve { ticket, id, uri, named_by } = ask;
         match named_by {
@@ -31,8 +51,13 @@ impl Server {
         match self.aim(now, asking, uri, None) {
             Aim::User(aor) | Aim::UserOrRule(aor) => self.expand(now, id, ticket, aor, None),
             Aim::Phone(gruu) => self.expand(now, id, ticket, gruu.aor.clone(), Some(gruu)),
+            // Away from here only in the name of somebody who is known.
             Aim::Targets(set) if set.targets.iter().all(|target| target.named_by == NamedBy::Request) => {
-                self.resolve(now, ticket, id, uri, NamedBy::Request);
+                if self.proxy.is_proved(id) || !self.config.auth_required {
+                    self.resolve(now, ticket, id, uri, NamedBy::Request);
+                } else {
+                    self.find_nothing(now, ticket);
+                }
             }
             Aim::Targets(set) => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
             Aim::Stateless(_) | Aim::Redirect { .. } | Aim::Refuse { .. } => self.find_nothing(now, ticket),
@@ -72,9 +97,18 @@ impl Server {
 
     /// Takes away the flows to trunks that go by another name, and has others go over connections that their hosts hold to us.
     pub(crate) fn examine_flows(&mut self, ticket: u64, flows: &mut Vec<Flow>) {
+        if ticket == TRUNKS {
+            return self.remember_trunk(flows);
+        }
         let Some(Asked { host, named_by }) = self.asked.remove(&ticket) else { return };
+        let trunks = self.config.rules.trunks();
         if named_by != NamedBy::Parent {
-            flows.retain(|flow| !self.config.rules.trunks().send_from(flow.remote.ip()));
+            flows.retain(|flow| {
+                let ip = flow.remote.ip().to_canonical();
+                !self.trunk_addresses.contains_key(&ip) && !trunks.send_from(ip)
+            });
+        } else if trunks.are_called(&host) {
+            self.remember_trunk(flows);
         }
         self.use_aliases(&host, flows);
     }

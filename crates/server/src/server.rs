@@ -16,6 +16,7 @@ use sip_proxy::{Proxy, TargetSet};
 use sip_registrar::Registrar;
 use sip_transaction::{ConnectionId, Event, Flow, Packet, ServerTransactionId, TransactionLayer, stateless_reply_flow};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// One shard of an exchange.
@@ -44,6 +45,8 @@ pub struct Server {
     pub(crate) overloaded: bool,
     /// Who is at the other end of connections, as far as certificates have shown.
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
+    /// Where trunks were found.
+    pub(crate) trunk_addresses: Table<IpAddr, ()>,
     /// Connections that lead back to who has opened them.
     pub(crate) aliases: Aliases,
     /// What is being looked up for the proxy, where more than flows matters.
@@ -63,7 +66,7 @@ impl Server {
         let (realm, record_route) = (config.realm.clone(), config.record_route || watched);
         let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: config.max_breadth };
         let by_rule = config.rules.as_slice().iter().any(|rule| matches!(rule.action, Action::Stateless { .. }));
-        Server {
+        let mut server = Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
             registrar: Registrar::new(registrar, rng.split()),
@@ -77,12 +80,15 @@ impl Server {
             some_pass_stateless: by_rule || config.mode == Mode::Stateless,
             overloaded: false,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
+            trunk_addresses: Table::with_hasher(TableKey::new(&mut rng)),
             aliases: Table::with_hasher(TableKey::new(&mut rng)),
             asked: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             outputs: VecDeque::new(),
             config,
-        }
+        };
+        server.locate_trunks();
+        server
     }
 
     /// Takes what happened at `now`.

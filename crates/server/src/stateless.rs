@@ -40,7 +40,7 @@ impl Server {
             }
             (None, None) => {
                 let caller = admitted.caller.clone();
-                self.find_targets(now, Origin::Stateless { packet, admitted }, caller);
+                self.find_targets(now, Origin::Stateless { packet, admitted, expanded: 0 }, caller);
             }
         }
     }
@@ -62,8 +62,7 @@ impl Server {
     pub(crate) fn forward_stateless(
         &mut self,
         now: Now,
-        packet: Packet,
-        admitted: Box<Admitted>,
+        (packet, admitted, expanded): (Packet, Box<Admitted>, usize),
         targets: Vec<Target>,
     ) {
         // The first of the best: the same one for each retransmission, as long as nothing else changes.
@@ -86,7 +85,7 @@ impl Server {
                 let uri = uri.unwrap_or_else(|| packet.message.request_uri().to_owned());
                 let user = Uri::parse(&uri).ok().and_then(|uri| self.user_of(&uri, &packet));
                 match user {
-                    Some(aor) => self.expand_stateless(now, packet, admitted, aor),
+                    Some(aor) => self.expand_stateless(now, (packet, admitted, expanded), aor),
                     None => self.resolve_and_pass(Passing { packet, admitted, target }, &uri),
                 }
             }

@@ -145,6 +145,11 @@ impl Proxy {
         self.contexts.contains_key(&id)
     }
 
+    /// Whether the sender of this request had proved who they are.
+    pub fn is_proved(&self, id: ServerTransactionId) -> bool {
+        self.contexts.get(&id).is_some_and(|context| context.preprocessed.proved)
+    }
+
     /// Requests that have a context.
     pub fn len(&self) -> usize {
         self.contexts.len()

@@ -45,7 +45,12 @@ pub(crate) enum Origin {
     /// What stands in the place of one of its targets, which has turned out to be a user of ours.
     Target { id: ServerTransactionId, ticket: u64 },
     /// The one target of a request without a transaction.
-    Stateless { packet: Packet, admitted: Box<Admitted> },
+    Stateless {
+        packet: Packet,
+        admitted: Box<Admitted>,
+        /// How often it has turned out to be for a user after all.
+        expanded: usize,
+    },
 }
 
 impl Server {
@@ -70,9 +75,17 @@ impl Server {
         self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone });
     }
 
-    /// The bindings of a user are the targets of a request without a transaction.
-    pub(crate) fn expand_stateless(&mut self, now: Now, packet: Packet, admitted: Box<Admitted>, aor: AddressOfRecord) {
-        let (origin, caller) = (Origin::Stateless { packet, admitted }, Caller::Unproved);
+    /// The bindings of a user are the targets of a request without a transaction. That ends where forwards lead in a circle.
+    pub(crate) fn expand_stateless(
+        &mut self,
+        now: Now,
+        (packet, admitted, expanded): (Packet, Box<Admitted>, usize),
+        aor: AddressOfRecord,
+    ) {
+        let (origin, caller) = (Origin::Stateless { packet, admitted, expanded: expanded + 1 }, Caller::Unproved);
+        if expanded >= DIVERSIONS_MAX {
+            return self.turn_away(now, origin, 480, None, None);
+        }
         self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone: None });
     }
 
@@ -195,7 +208,9 @@ impl Server {
             }
             Origin::Transaction { id, admitted } => self.forward(now, id, admitted, set),
             Origin::Target { ticket, .. } => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
-            Origin::Stateless { packet, admitted } => self.forward_stateless(now, packet, admitted, set.targets),
+            Origin::Stateless { packet, admitted, expanded } => {
+                self.forward_stateless(now, (packet, admitted, expanded), set.targets);
+            }
         }
     }
 

@@ -344,3 +344,51 @@ fn without_state_a_group_has_its_first_member() {
          exchange -> stranger  200",
     );
 }
+
+#[test]
+fn forwards_in_a_circle_come_to_an_end_without_state_too() {
+    check_with(
+        |config| {
+            config.mode = server::Mode::Stateless;
+            set(config, vec![rule("9", Action::Fork { to: places(["bob", "carol"]) })]);
+        },
+        "given bob forwards always to 9
+         stranger -> exchange  INVITE sip:9@example.org
+         exchange -> stranger  480
+         stranger -> exchange  ACK",
+    );
+}
+
+#[test]
+fn neither_maddr_nor_an_address_is_a_way_around_the_rules() {
+    check_with(
+        to_carrier,
+        "given host:gw.carrier.test is gateway, host:alias.test is gateway
+         alice -> exchange    MESSAGE sip:0900@example.org;maddr=gw.carrier.test
+         exchange -> alice    403
+         alice -> exchange    MESSAGE sip:01@example.org
+         exchange -> gateway  MESSAGE
+         gateway -> exchange  200
+         exchange -> alice    200
+         alice -> exchange    MESSAGE sip:0900@alias.test
+         exchange -> alice    404",
+    );
+}
+
+#[test]
+fn who_hides_their_name_is_asked_for_it_where_callers_matter() {
+    check_with(
+        |config| {
+            let mut rule = rule("0*", Action::Trunk { names: vec!["carrier".to_owned()] });
+            rule.when.callers = vec![routing::Pattern::parse("*").expect("a pattern")];
+            set(config, vec![rule]);
+        },
+        "given host:gw.carrier.test is gateway
+         alice -> exchange    MESSAGE sip:01@example.org
+             From: <sip:anonymous@anonymous.invalid>;tag=1
+         exchange -> gateway  MESSAGE
+             P-Asserted-Identity: -
+         gateway -> exchange  200
+         exchange -> alice    200",
+    );
+}
