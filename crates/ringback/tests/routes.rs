@@ -77,8 +77,6 @@ fn config_check_warns_of_what_was_probably_not_meant() {
     let text = r#"
         [proxy]
         mode = "stateless"
-        [tls]
-        client_ca = "nowhere.pem"
         [[trunk]]
         name = "in"
         from = "192.0.2.1"
@@ -103,10 +101,17 @@ fn config_check_warns_of_what_was_probably_not_meant() {
         "route 3 leads to trunk in, which has no `to`",
         "route 1 needs state",
         "trunk in is trusted over a network",
-        "nowhere.pem cannot be read",
     ] {
         assert!(said.contains(words), "{words}\nis not in\n{said}");
     }
+}
+
+#[test]
+fn config_check_reads_the_certificates() {
+    let office = Office::with("certificates", "[tls]\nclient_ca = \"nowhere.pem\"\n");
+    let (code, _, said) = office.run(&["config", "check"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("cannot read nowhere.pem"), "{said}");
 }
 
 #[test]
@@ -173,7 +178,8 @@ fn route_test_says_what_is_refused_and_why() {
     let office = Office::new("refused");
     for (arguments, status, why) in [
         ("--from 100 --to 0900123", 403, "Premium numbers are blocked"),
-        ("--from 100 --to 150", 404, "nobody is called 150 here"),
+        ("--from 100 --to 150", 480, "nobody is called 150 here"),
+        ("--from 100 --to sip:0900@sbc.alpha.example", 403, "to a trunk leads a rule or nothing"),
         ("--from 177 --to 100", 407, "177 is none of our users"),
         ("--from sip:a@stranger.example --to 030999", 407, "is not open to everybody"),
         ("--from sip:a@stranger.example --to b@elsewhere.example", 407, "only our users"),

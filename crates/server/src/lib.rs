@@ -28,6 +28,7 @@ pub use calls::{Call, Calls, Id as CallId, Side, State as CallState};
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
 pub use handle::{Answer, Ask, Input, Output};
+pub use next_hops::TRUNK_ADDRESSES_MAX;
 pub use own_answers::MIN_SE_S;
 pub use owner::owner;
 pub use server::Server;

@@ -345,6 +345,9 @@ impl Running<'_> {
                 damaged = false;
             }
             self.refresh_certificates(console);
+            if let Some(why) = self.certificates.take_distrust() {
+                console.warn(format!("a server was not believed: {why}; tls.ca names CAs to believe"));
+            }
             self.exchange.world.bindings.sweep(Now::read_clocks());
             if !self.exchange.is_whole() {
                 let what = "a part of the exchange has failed (see above); it must be started again";

@@ -130,7 +130,12 @@ pub(crate) const KEYS: &[Key] = &[
     key("data", r#""ringback-data""#, Shape::Text, "the folder for everything that must not be forgotten"),
     key("domains", "[]", Shape::Texts, "what we are responsible for; empty: this machine's own names and addresses"),
     key("listen.udp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over UDP; port 0 picks one, [] is off"),
-    key("listen.tcp", r#"["0.0.0.0:5060", "[::]:5060"]"#, Shape::Texts, "SIP over TCP; port 0 picks one, [] is off"),
+    key(
+        "listen.tcp",
+        r#"["0.0.0.0:5060", "[::]:5060"]"#,
+        Shape::Texts,
+        "SIP over TCP; port 0 picks one, [] is off; where only one of udp and tcp is chosen, the other is the same",
+    ),
     key(
         "listen.tls",
         r#"["0.0.0.0:5061", "[::]:5061"]"#,
@@ -159,6 +164,12 @@ pub(crate) const KEYS: &[Key] = &[
         "a PEM file of CAs whose client certificates prove who a trunk is; empty: none",
     ),
     key(
+        "tls.ca",
+        r#""""#,
+        Shape::Text,
+        "a PEM file of CAs that we believe of servers which we connect to, besides the system's and our own",
+    ),
+    key(
         "auth.required",
         "true",
         Shape::Switch,
@@ -178,7 +189,7 @@ pub(crate) const KEYS: &[Key] = &[
         "proxy.mode",
         r#""stateful""#,
         Shape::Choice(&["stateful", "stateless", "redirect", "call-stateful"]),
-        "how requests are forwarded; \"redirect\": not at all, callers are told where to; \"call-stateful\": calls are listed and can be ended",
+        "how requests are forwarded; \"redirect\": not at all, callers are told where to; \"call-stateful\": calls under way are known (to list and end them by command is not there yet)",
     ),
     key("proxy.record_route", "true", Shape::Switch, "whether we stay in the path of the calls that we set up"),
     key(

@@ -83,6 +83,8 @@ pub(crate) struct Tls {
     pub(crate) files: Option<(PathBuf, PathBuf)>,
     /// The CAs whose client certificates we believe.
     pub(crate) client_ca: Option<PathBuf>,
+    /// The CAs that we believe of servers which we connect to, besides the system's.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug)]

@@ -81,7 +81,7 @@ impl Reader<'_> {
 
     fn listen(&mut self) -> Listen {
         let keys = ["listen.udp", "listen.tcp", "listen.tls", "listen.ws", "listen.wss"];
-        let [udp, tcp, tls, ws, wss] = keys.map(|key| self.take(key, Value::addresses));
+        let [mut udp, mut tcp, tls, ws, wss] = keys.map(|key| self.take(key, Value::addresses));
         if [&udp, &tcp, &tls, &ws, &wss].iter().all(|addresses| addresses.is_empty()) {
             // At the last one that somebody turned off.
             let values = keys.map(|key| self.file.get(key));
@@ -97,6 +97,12 @@ impl Reader<'_> {
         let secure = [("listen.tls", Transport::Tls), ("listen.wss", Transport::Wss)];
         let optional = secure.into_iter().filter(|(key, _)| is_default(key)).map(|(_, transport)| transport).collect();
         let chosen = !is_default("listen.udp") || !is_default("listen.tcp");
+        // Where only one of the two is chosen, the other is there, too: long messages need it.
+        match (is_default("listen.udp"), is_default("listen.tcp")) {
+            (true, false) if !tcp.is_empty() => udp.clone_from(&tcp),
+            (false, true) if !udp.is_empty() => tcp.clone_from(&udp),
+            _ => {}
+        }
         // Whoever says where to listen is listened to: nothing is open beside that.
         let [tls, wss] = [(tls, "listen.tls"), (wss, "listen.wss")]
             .map(|(addresses, key)| if chosen && is_default(key) { Vec::new() } else { addresses });
@@ -106,8 +112,8 @@ impl Reader<'_> {
     fn tls(&mut self) -> Tls {
         let path =
             |value: &Value, key: &str| Ok(Some(value.text(key)?).filter(|text| !text.is_empty()).map(PathBuf::from));
-        let keys = ["tls.certificate", "tls.key", "tls.client_ca"];
-        let [certificate, key, client_ca] = keys.map(|key| self.take(key, path));
+        let keys = ["tls.certificate", "tls.key", "tls.client_ca", "tls.ca"];
+        let [certificate, key, client_ca, ca] = keys.map(|key| self.take(key, path));
         match (&certificate, &key) {
             (Some(_), None) => {
                 self.problem(self.file.get("tls.certificate"), "a certificate needs its key", "add tls.key")
@@ -117,7 +123,7 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        Tls { files: certificate.zip(key), client_ca }
+        Tls { files: certificate.zip(key), client_ca, ca }
     }
 
     fn rules(&mut self, domains: &[String]) -> Rules {

@@ -24,6 +24,7 @@ pub(crate) struct Certificates {
     /// The operator's files, as they were when they were read.
     seen: Vec<Option<SystemTime>>,
     looks: u32,
+    distrust: Option<String>,
 }
 
 impl Certificates {
@@ -44,6 +45,7 @@ impl Certificates {
             tls: Tls::new(&TlsSetup::default(), now).map_err(Failure::usage)?.0,
             seen: Vec::new(),
             looks: 0,
+            distrust: None,
         };
         let warnings = certificates.read(now, false)?;
         Ok((certificates, warnings))
@@ -59,6 +61,16 @@ impl Certificates {
         (self.serving && self.files.files.is_none()).then(|| self.folder.certificate(TlsFile::Authority))
     }
 
+    /// Why the certificate of somebody whom we connected to was not believed, when that has happened since the last time.
+    pub(crate) fn take_distrust(&mut self) -> Option<String> {
+        let latest = self.tls.last_distrust();
+        if latest == self.distrust {
+            return None;
+        }
+        self.distrust.clone_from(&latest);
+        latest
+    }
+
     /// Takes over what has changed in the files; connections that are open keep what they have. `None`: nothing has.
     pub(crate) fn refresh(&mut self, now: SystemTime) -> Option<Result<Vec<String>, Failure>> {
         self.looks += 1;
@@ -72,13 +84,9 @@ impl Certificates {
     /// `anew`: with another certificate than the one that the exchange has made before.
     fn read(&mut self, now: SystemTime, anew: bool) -> Result<Vec<String>, Failure> {
         self.seen = self.marks();
-        let read = |path: &PathBuf| PemFile::read(path).map_err(Failure::usage);
-        let mut setup = TlsSetup::default();
-        if let Some(path) = &self.files.client_ca {
-            setup.client_authorities.push(read(path)?);
-        }
+        let mut setup = operators(&self.files)?;
         match &self.files.files {
-            Some((certificate, key)) => setup.certificate = Some((read(certificate)?, read(key)?)),
+            Some(_) => {}
             None if self.serving => {
                 let (authority, own) = self.local(now, anew)?;
                 let pem =
@@ -91,7 +99,7 @@ impl Certificates {
         }
         match self.tls.replace(&setup, now) {
             // We were stopped between writing the one and the other.
-            Err(error) if error.wrong == TlsWrong::OtherKey && !setup.authorities.is_empty() && !anew => {
+            Err(error) if error.wrong == TlsWrong::OtherKey && self.files.files.is_none() && !anew => {
                 self.read(now, true)
             }
             outcome => outcome.map_err(Failure::usage),
@@ -127,7 +135,24 @@ impl Certificates {
 
     fn marks(&self) -> Vec<Option<SystemTime>> {
         let own = self.files.files.iter().flat_map(|(certificate, key)| [certificate, key]);
-        let files = own.chain(&self.files.client_ca);
+        let files = own.chain(&self.files.client_ca).chain(&self.files.ca);
         files.map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok()).collect()
     }
+}
+
+/// What the operator's files say.
+fn operators(files: &config::Tls) -> Result<TlsSetup, Failure> {
+    let read = |path: &PathBuf| PemFile::read(path).map_err(Failure::usage);
+    let certificate = match &files.files {
+        Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
+        None => None,
+    };
+    let client_authorities = files.client_ca.iter().map(read).collect::<Result<_, _>>()?;
+    let authorities = files.ca.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(TlsSetup { certificate, client_authorities, authorities, ..TlsSetup::default() })
+}
+
+/// Whether the operator's files will do, with words on what is probably not wanted.
+pub(crate) fn check_certificates(files: &config::Tls, now: SystemTime) -> Result<Vec<String>, Failure> {
+    Ok(Tls::new(&operators(files)?, now).map_err(Failure::usage)?.1)
 }

@@ -4,7 +4,7 @@ mod certificates;
 mod names;
 mod world;
 
-pub(crate) use certificates::Certificates;
+pub(crate) use certificates::{Certificates, check_certificates};
 pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 

@@ -7,7 +7,8 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 /// Says what a configuration without errors does, a line for each trunk, rule and forward, and what somebody should look at.
-pub(super) fn explain(config: &Config, console: &Console) {
+/// `doubts` are those about its certificates.
+pub(super) fn explain(config: &Config, doubts: Vec<String>, console: &Console) {
     let mut told = false;
     let mut tell = |words: &dyn Display, event: Value| {
         console.tell(words, || event);
@@ -34,7 +35,7 @@ pub(super) fn explain(config: &Config, console: &Console) {
             );
         }
     }
-    for words in warnings(config) {
+    for words in doubts.into_iter().chain(warnings(config)) {
         console.event(&json!({"event": "warning", "words": words}));
         console.warn(words);
     }
@@ -79,12 +80,6 @@ fn warnings(config: &Config) -> Vec<String> {
         let secret = trunk.to.iter().any(|uri| uri.starts_with("sips:") || uri.contains("transport=tls"));
         if trunk.trust_identity && !secret && trunk.names.is_empty() {
             warnings.push(format!("trunk {} is trusted over a network where anybody could claim to be it", trunk.name));
-        }
-    }
-    let files = config.tls.files.iter().flat_map(|(certificate, key)| [certificate, key]).chain(&config.tls.client_ca);
-    for path in files {
-        if let Err(error) = std::fs::File::open(path) {
-            warnings.push(format!("{} cannot be read: {error}", path.display()));
         }
     }
     let everywhere = |address: &&SocketAddr| !address.ip().is_loopback();

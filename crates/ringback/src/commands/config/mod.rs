@@ -6,8 +6,10 @@ mod show;
 
 use super::configured::Configured;
 use crate::console::Console;
+use crate::exchange::check_certificates;
 use crate::exit::{Exit, Outcome};
 use clap::{Args, Subcommand};
+use engine::Now;
 
 /// Checks and shows the configuration.
 #[derive(Debug, Args)]
@@ -53,7 +55,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
     match arguments.verb {
         Verb::Check(configured) => {
             let (config, _) = configured.read()?;
-            check::explain(&config, console);
+            let doubts = check_certificates(&config.tls, Now::read_clocks().wall)?;
+            check::explain(&config, doubts, console);
         }
         Verb::Show(arguments) => {
             let (_, file) = arguments.configured.read()?;

@@ -76,6 +76,9 @@ impl Trial<'_> {
             Decision::None => match case.user_of(uri) {
                 Some(user) => self.reach(&user, trail),
                 None if facts.to_ours => refused(404, "nobody is called that here"),
+                None if case.config.rules.trunks().are_at(&facts.to) => {
+                    refused(403, "that is where a trunk is, and to a trunk leads a rule or nothing")
+                }
                 None if facts.caller.is_none() && case.config.auth.required => {
                     refused(407, "only our users may call through us to others")
                 }
@@ -138,7 +141,7 @@ impl Trial<'_> {
     fn reach(&mut self, user: &str, trail: &mut Vec<String>) -> Result<End, Failure> {
         let case = self.case;
         if !case.accounts.contains(user) && case.config.auth.required {
-            return refused(404, format!("nobody is called {user} here"));
+            return refused(480, format!("nobody is called {user} here, which callers are not told from being away"));
         }
         if trail.iter().any(|earlier| earlier == user) || trail.len() >= DIVERSIONS_MAX {
             return refused(480, format!("forwards lead round and round: {} -> {user}", trail.join(" -> ")));
