@@ -7,7 +7,7 @@ use crate::identity::Caller;
 use crate::{Ask, Mode, Output, Server};
 use engine::Now;
 use routing::{Forwards, Place};
-use sip_message::{Builder, HeaderName, Method, Scheme, Transport};
+use sip_message::{Builder, HeaderName, Method, Scheme, Transport, Uri};
 use sip_proxy::{Hop, Target, TargetSet};
 use sip_registrar::{AddressOfRecord, Gruu, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
@@ -194,6 +194,13 @@ impl Server {
             for target in &mut set.targets {
                 target.edits.extend(said.iter().cloned());
             }
+        }
+        if self.config.mode == Mode::Redirect
+            && let Ok(asked) = packet.message.request_uri_parsed()
+        {
+            // Who is told to ask where they have asked would ask again (RFC 3261 section 8.3).
+            let same = |uri: &str| Uri::parse(uri).is_ok_and(|uri| uri.equivalent(&asked));
+            set.targets.retain(|target| !target.uri.as_deref().is_some_and(same));
         }
         match origin {
             Origin::Transaction { id, admitted } if self.config.mode == Mode::Redirect => {

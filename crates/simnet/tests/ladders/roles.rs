@@ -217,3 +217,17 @@ fn a_strangers_redirection_is_hardly_longer_than_what_they_sent() {
         ),
     );
 }
+
+#[test]
+fn nobody_is_redirected_to_where_they_have_asked() {
+    check_with(
+        |config| config.mode = Mode::Redirect,
+        "alice -> exchange     REGISTER exchange
+             Contact: <sip:alice@example.org>, <sip:alice@{alice}>
+         exchange -> alice     200
+         stranger -> exchange  MESSAGE alice
+         exchange -> stranger  302
+             Contact: <sip:alice@{alice}>
+             Contact: -",
+    );
+}
