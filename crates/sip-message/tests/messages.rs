@@ -248,6 +248,24 @@ fn limits_on_what_one_message_may_hold() {
     assert_eq!(parse(&longest).body().len(), 65_535 - head.len());
 }
 
+/// RFC 3261 section 7.4: a body is bytes, whatever the header is.
+#[test]
+fn a_body_that_is_no_text_stays_as_it_came() {
+    for name in ["B", "B\u{e9}la"] {
+        for body in [b"plain".as_slice(), "\u{e9}".as_bytes(), b"\xff\x00\xc3", b"\x80"] {
+            let head = format!(
+                "MESSAGE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: {name} <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\n"
+            );
+            let bytes = Bytes::from([head.as_bytes(), body].concat());
+            let message = Message::parse(bytes.clone()).unwrap();
+            assert_eq!((message.bytes(), message.body()), (&bytes, body));
+            assert_eq!(message.from().unwrap().display, Some(name));
+            let edited = Message::parse(Edit::new(&message).append(HeaderName::Subject, "x").finish()).unwrap();
+            assert_eq!((edited.header(HeaderName::Subject), edited.body()), (Some("x"), body));
+        }
+    }
+}
+
 #[test]
 fn inspect_reads_what_a_proxy_would_pass_on() {
     assert!(inspect(INVITE.as_bytes()).valid);
