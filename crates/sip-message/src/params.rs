@@ -32,6 +32,11 @@ impl<'a> Params<'a> {
 
     /// Every parameter: its name, and its value when it has one.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        self.read().map(|(name, value, _)| (name, value))
+    }
+
+    /// The same, and whether both are known to be of nothing but the characters of tokens.
+    fn read(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>, bool)> + use<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
             rest = match rest.strip_prefix(';') {
@@ -46,25 +51,27 @@ impl<'a> Params<'a> {
             if matches!(bytes.get(end), None | Some(b';')) {
                 let (one, after) = rest.split_at(end);
                 rest = after;
-                return Some((&one[..name_end], value.map(|begin| &one[begin..])));
+                return Some((&one[..name_end], value.map(|begin| &one[begin..]), true));
             }
             let end = find_unquoted(rest, b';').unwrap_or(rest.len());
             let (one, after) = rest.split_at(end);
             rest = after;
             Some(match split_once(one, b'=') {
-                Some((name, value)) => (trim_lws(name), Some(trim_lws(value))),
-                None => (trim_lws(one), None),
+                Some((name, value)) => (trim_lws(name), Some(trim_lws(value)), false),
+                None => (trim_lws(one), None, false),
             })
         })
     }
 
     /// Whether each is `name` or `name=value` with a token, a host or a quoted string (RFC 3261 section 25.1, generic-param).
     pub fn well_formed(&self) -> bool {
-        self.iter().all(|(name, value)| {
+        self.read().all(|(name, value, plain)| {
+            if plain {
+                return !name.is_empty() && value != Some("");
+            }
             crate::text::is_token(name)
                 && value.is_none_or(|value| {
-                    crate::text::is_token(value)
-                        || crate::text::is_quoted(value)
+                    crate::text::is_quoted(value)
                         || (!value.is_empty()
                             && value.bytes().all(|b| crate::text::is_token_byte(b) || b"[]:@/?&=$,(){}<>".contains(&b)))
                 })

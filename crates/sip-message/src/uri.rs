@@ -80,28 +80,27 @@ fn one_colon_less(text: &str) -> Result<Ipv6Addr, BadValue> {
 
 /// The IPv4 literal that `text` begins with, read as the standard library reads it in half the time, and where it ends.
 fn leading_ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
-    let (mut address, mut dots, mut octet, mut digits, mut at) = (0, 0, 0, 0, 0);
-    while let Some(byte) = text.get(at) {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        if digit < 10 {
-            // 01 might be meant as octal.
-            if octet == 0 && digits > 0 {
-                return None;
-            }
-            octet = octet * 10 + digit;
-            digits += 1;
+    let (mut address, mut at) = (0, 0);
+    for nth in 0..4 {
+        let (begin, mut octet) = (at, 0);
+        while let Some(digit @ b'0'..=b'9') = text.get(at) {
+            octet = octet * 10 + u32::from(digit - b'0');
+            at += 1;
             if octet > 255 {
                 return None;
             }
-        } else if *byte == b'.' && digits > 0 && dots < 3 {
-            address = address << 8 | octet;
-            (dots, octet, digits) = (dots + 1, 0, 0);
-        } else {
-            break;
         }
-        at += 1;
+        // 01 might be meant as octal.
+        if at == begin || at - begin > 1 && text[begin] == b'0' {
+            return None;
+        }
+        address = address << 8 | octet;
+        if nth < 3 {
+            text.get(at).filter(|byte| **byte == b'.')?;
+            at += 1;
+        }
     }
-    (dots == 3 && digits > 0).then(|| (Ipv4Addr::from(address << 8 | octet), at))
+    Some((Ipv4Addr::from(address), at))
 }
 
 /// A port of one to five digits, which they are known to be.
