@@ -80,7 +80,11 @@ fn look_at_value(text: &str) {
     let _ = Host::parse(text).map(|host| host.ip());
     let _ = (SessionExpires::parse(text), SessionId::parse(text), RetryAfter::parse(text));
     if let Ok(number) = TelephoneNumber::parse(text) {
-        assert_eq!(TelephoneNumber::parse(&number.to_string()).as_ref(), Ok(&number), "its own form is the same number");
+        assert_eq!(
+            TelephoneNumber::parse(&number.to_string()).as_ref(),
+            Ok(&number),
+            "its own form is the same number"
+        );
     }
 }
 

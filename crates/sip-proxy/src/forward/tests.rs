@@ -1,6 +1,7 @@
 use super::*;
 use crate::{Hop, MAX_BREADTH, preprocess};
 use engine::Mac;
+use sip_transaction::ConnectionId;
 
 const FAR: [u8; 4] = [10, 0, 0, 9];
 
@@ -67,8 +68,12 @@ fn an_edge_names_the_flow_in_path_with_ob_where_it_is_the_first_hop() {
         ("Supported: outbound\r\n", None),
     ] {
         let received = format!("{received}Path: <sip:before;lr>\r\n");
-        let copy = copy("REGISTER sip:there", &received, &target("sip:there", ""), udp(), udp());
-        let path = values(&copy, HeaderName::Path);
+        let held = Flow { transport: Transport::Tcp, connection: Some(ConnectionId(7)), ..udp() };
+        let through = |from| {
+            values(&copy("REGISTER sip:there", &received, &target("sip:there", ""), from, udp()), HeaderName::Path)
+        };
+        let path = through(held);
+        assert_eq!(through(udp()), ["<sip:before;lr>"], "a datagram may come from whoever it names");
         assert_eq!((path.len(), path.last().map(String::as_str)), (1 + end.iter().count(), Some("<sip:before;lr>")));
         assert!(end.is_none_or(|end| path[0].starts_with("<sip:") && path[0].ends_with(end)), "{path:?}");
     }
