@@ -108,6 +108,8 @@ fn server_config(config: &Config, names: &[String], keys: server::Keys) -> serve
             min_expires_s: config.registrar.min_expires_s,
             max_expires_s: config.registrar.max_expires_s,
             default_expires_s: config.registrar.default_expires_s,
+            service_route: config.registrar.service_route.clone(),
+            flow_timer_s: config.registrar.flow_timer_s,
             ..sip_registrar::Config::default()
         },
         record_route: config.proxy.record_route,

@@ -186,6 +186,18 @@ pub(crate) const KEYS: &[Key] = &[
     key("registrar.max_expires_s", "7200", Shape::Number, "longer ones are shortened to this"),
     key("registrar.default_expires_s", "3600", Shape::Number, "for a REGISTER that names no time"),
     key(
+        "registrar.service_route",
+        "[]",
+        Shape::Texts,
+        "SIP URIs that phones are told to send their own requests through (Service-Route), the first hop first",
+    ),
+    key(
+        "registrar.flow_timer_s",
+        "0",
+        Shape::Number,
+        "within how many seconds phones with outbound are told to show signs of life; 0: they are told nothing",
+    ),
+    key(
         "proxy.mode",
         r#""stateful""#,
         Shape::Choice(&["stateful", "stateless", "redirect", "call-stateful"]),

@@ -99,6 +99,10 @@ pub(crate) struct Registrar {
     pub(crate) min_expires_s: u32,
     pub(crate) max_expires_s: u32,
     pub(crate) default_expires_s: u32,
+    /// The value of Service-Route (RFC 3608).
+    pub(crate) service_route: Option<String>,
+    /// That of Flow-Timer (RFC 5626).
+    pub(crate) flow_timer_s: Option<u32>,
 }
 
 impl Config {

@@ -8,7 +8,7 @@ use crate::exchange::{is_host, machine_names};
 use routing::{Rules, Trunk, Trunks};
 use server::Mode;
 use sip_auth::Algorithm;
-use sip_message::Transport;
+use sip_message::{Scheme, Transport, Uri};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use store::Account;
@@ -156,6 +156,11 @@ impl Reader<'_> {
             min_expires_s: number("registrar.min_expires_s"),
             max_expires_s: number("registrar.max_expires_s"),
             default_expires_s: number("registrar.default_expires_s"),
+            service_route: self.take("registrar.service_route", service_route),
+            flow_timer_s: Some(
+                self.take("registrar.flow_timer_s", |value, key| value.number(key, 0..EXPIRES_S_MAX + 1)),
+            )
+            .filter(|seconds| *seconds > 0),
         };
         let pairs = [
             ("min_expires_s", registrar.min_expires_s, "default_expires_s", registrar.default_expires_s),
@@ -269,4 +274,20 @@ fn servers(value: &Value, key: &str) -> Result<Vec<SocketAddr>, Problem> {
         with_port.map_err(|_| item.problem(format!("`{key}` has {text:?}, which is no address"), help))
     };
     value.list(key)?.iter().map(server).collect()
+}
+
+/// Each URI as a loose route (RFC 3608 section 6.3).
+fn service_route(value: &Value, key: &str) -> Result<Option<String>, Problem> {
+    let route = |item: &Value| {
+        let text = item.text(key)?;
+        let uri = Uri::parse(&text).ok().filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips));
+        let help = "such as \"sip:edge.example.org;lr\"";
+        let Some(uri) = uri else { return Err(item.problem(format!("{text:?} is no SIP URI"), help)) };
+        if text.contains(['<', '>', ',', '"']) || !uri.headers.is_empty() {
+            return Err(item.problem(format!("{text:?} cannot be a route"), help));
+        }
+        Ok(if uri.param("lr").is_some() { format!("<{text}>") } else { format!("<{text};lr>") })
+    };
+    let routes = value.list(key)?.iter().map(route).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(routes.join(", ")).filter(|routes| !routes.is_empty()))
 }

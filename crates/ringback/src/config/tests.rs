@@ -224,3 +224,17 @@ fn what_is_wrong_on_the_command_line_is_shown_there() {
         assert!(shown.contains(said), "{said}\nis not in\n{shown}");
     }
 }
+
+#[test]
+fn what_phones_are_told_when_they_register() {
+    let config =
+        read("[registrar]\nservice_route = [\"sip:a.example;lr\", \"sips:b.example\"]\nflow_timer_s = 120").unwrap();
+    assert_eq!(config.registrar.service_route.as_deref(), Some("<sip:a.example;lr>, <sips:b.example;lr>"));
+    assert_eq!(config.registrar.flow_timer_s, Some(120));
+    let config = read("").unwrap();
+    assert_eq!((config.registrar.service_route, config.registrar.flow_timer_s), (None, None));
+    for route in ["tel:1", "edge", "sip:a.example?x=y"] {
+        let said = wrong(&format!("[registrar]\nservice_route = [\"{route}\"]"));
+        assert!(said.contains("such as \"sip:edge.example.org;lr\""), "{said}");
+    }
+}
