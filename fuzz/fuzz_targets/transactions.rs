@@ -97,7 +97,7 @@ impl World {
             5 => {
                 let which = byte();
                 if !self.sent.is_empty() {
-                    self.layer.cancel_client(self.now, self.sent[which % self.sent.len()].0);
+                    self.layer.cancel_client(self.now, self.sent[which % self.sent.len()].0, Some("SIP;cause=200"));
                 }
             }
             6 => {
@@ -150,13 +150,16 @@ impl World {
         }
     }
 
+    fn check_request(&mut self, id: ServerTransactionId, message: Message) {
+        assert!(!self.told.contains(&id), "told twice of {id:?}");
+        self.told.push(id);
+        self.open.push((id, message));
+    }
+
     fn check_event(&mut self, event: Event) {
         match event {
-            Event::Request { id, packet } | Event::Cancel { id, packet, .. } => {
-                assert!(!self.told.contains(&id), "told twice of {id:?}");
-                self.told.push(id);
-                self.open.push((id, packet.message));
-            }
+            Event::Request { id, packet } => self.check_request(id, packet.message.clone()),
+            Event::Cancel { id, packet, .. } => self.check_request(id, packet.message),
             Event::Response { id, packet } => {
                 let status = packet.message.status();
                 if status >= 200 {
@@ -192,7 +195,7 @@ impl World {
         let ringing: Vec<ClientTransactionId> = self.clients.keys().copied().collect();
         for id in ringing {
             // An INVITE that rings does so for ever (timer C is the proxy's), unless it is cancelled.
-            self.layer.cancel_client(self.now, id);
+            self.layer.cancel_client(self.now, id, None);
         }
         self.drain();
         for _ in 0..TIMEOUTS_MAX {
