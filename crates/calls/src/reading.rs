@@ -48,9 +48,7 @@ const SESSION_S_MIN: u32 = 90;
 
 /// The session interval in seconds that a response sets; `None`: the session has no end of its own.
 pub(crate) fn session_s(response: &Message) -> Option<u32> {
-    let text = response.header(HeaderName::SessionExpires)?;
-    let seconds = text.split(';').next().unwrap_or(text).trim();
-    Some(seconds.parse::<u32>().ok()?.max(SESSION_S_MIN))
+    Some(response.session_expires()?.ok()?.interval_s.max(SESSION_S_MIN))
 }
 
 /// Without what RFC 3261 section 19.1.1 forbids in a Request-URI: headers and the method parameter.

@@ -101,16 +101,18 @@ impl Server {
             return self.remember_trunk(flows);
         }
         let Some(Asked { host, named_by }) = self.asked.remove(&ticket) else { return };
-        let trunks = self.config.rules.trunks();
         if named_by != NamedBy::Parent {
-            flows.retain(|flow| {
-                let ip = flow.remote.ip().to_canonical();
-                !self.trunk_addresses.contains_key(&ip) && !trunks.send_from(ip)
-            });
-        } else if trunks.are_called(&host) {
+            flows.retain(|flow| !self.leads_to_trunk(flow));
+        } else if self.config.rules.trunks().are_called(&host) {
             self.remember_trunk(flows);
         }
         self.use_aliases(&host, flows);
+    }
+
+    /// Whether a trunk is at the other end, by what the rules say or by what DNS has said.
+    pub(crate) fn leads_to_trunk(&self, flow: &Flow) -> bool {
+        let ip = flow.remote.ip().to_canonical();
+        self.trunk_addresses.contains_key(&ip) || self.config.rules.trunks().send_from(ip)
     }
 
     fn find_nothing(&mut self, now: Now, ticket: u64) {

@@ -6,8 +6,8 @@ use crate::purpose::Purpose;
 use crate::targets::Origin;
 use crate::{Ask, Output, Server};
 use engine::Now;
-use sip_message::{Method, NameAddr, NextHop, Scheme, Transport, Uri};
-use sip_proxy::{Hop, NamedBy, Target};
+use sip_message::{Method, NextHop, Scheme, Transport, Uri};
+use sip_proxy::{Hop, NamedBy, Target, first_route};
 use sip_transaction::{Flow, Packet};
 
 /// Requests without a transaction whose next hop may be looked up at once in one shard; a further one is dropped, as the network might
@@ -68,11 +68,8 @@ impl Server {
         // The first of the best: the same one for each retransmission, as long as nothing else changes.
         let best = targets.into_iter().reduce(|best, other| if other.q > best.q { other } else { best });
         let Some(target) = best else {
-            if packet.message.method() != Method::Ack {
-                let reply = self.reply(&packet, 480);
-                self.reply_stateless(&packet, reply);
-            }
-            return;
+            let reply = self.reply(&packet, 480);
+            return self.reply_stateless(&packet, reply);
         };
         match target.hop {
             Hop::Flow(flow) => {
@@ -80,8 +77,8 @@ impl Server {
             }
             Hop::Resolve => {
                 // What stands for a Path comes first (RFC 3327 section 5.2).
-                let route = target.routes.as_deref().and_then(|routes| NameAddr::parse(routes.split(',').next()?).ok());
-                let uri = route.map(|route| route.uri.to_owned()).or_else(|| target.uri.clone());
+                let route = target.routes.as_deref().and_then(first_route);
+                let uri = route.map(str::to_owned).or_else(|| target.uri.clone());
                 let uri = uri.unwrap_or_else(|| packet.message.request_uri().to_owned());
                 let user = Uri::parse(&uri).ok().and_then(|uri| self.user_of(&uri, &packet));
                 match user {
@@ -123,7 +120,7 @@ impl Server {
         }
         let Some(Passing { packet, admitted, target }) = self.passing.remove(&ticket) else { return true };
         let by_rule = target.named_by == NamedBy::Parent;
-        let may = |flow: &&Flow| by_rule || !self.config.rules.trunks().send_from(flow.remote.ip());
+        let may = |flow: &&Flow| by_rule || !self.leads_to_trunk(flow);
         match flows.iter().find(may).copied() {
             Some(flow) => {
                 self.proxy.forward_stateless(&mut self.layer, &packet, &admitted.preprocessed, &target, flow);

@@ -2,8 +2,8 @@
 
 use sip_message::NameAddr;
 
-/// The URI of the first value of a list.
-pub(crate) fn first_route(list: &str) -> Option<&str> {
+/// The URI of the first value of a list of routes; `None` when it is none (RFC 3261 section 20.34).
+pub fn first_route(list: &str) -> Option<&str> {
     NameAddr::parse(&list[..end_of_first(list)]).ok().map(|address| address.uri)
 }
 

@@ -88,19 +88,6 @@ impl Plans {
         Some(self.table().find_or_add(self.driver, plan))
     }
 
-    /// The transports whose connections are opened here.
-    pub fn opened(&self) -> Vec<Transport> {
-        let is_opened = |transport: &Transport| match transport {
-            Transport::Udp => false,
-            Transport::Tcp => true,
-            Transport::Tls => self.tls.is_some(),
-            Transport::Ws => self.opens_websockets,
-            Transport::Wss => self.opens_websockets && self.tls.is_some(),
-        };
-        let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
-        all.into_iter().filter(is_opened).collect()
-    }
-
     pub(crate) fn get(&self, connection: ConnectionId) -> Option<Plan> {
         if connection.0 & PLANNED == 0 {
             return None;

@@ -178,7 +178,7 @@ impl Server {
 
     fn ask_for_bindings(&mut self, now: Now, search: Search) {
         if self.searches.len() >= SEARCHES_MAX {
-            return self.turn_away_unheard(now, search.origin);
+            return self.turn_away(now, search.origin, 503, None, Some(RETRY_AFTER_S));
         }
         self.last_search += 1;
         let (ticket, aor) = (self.last_search, search.aor.clone());
@@ -269,10 +269,6 @@ impl Server {
         let to = asking.packet.message.request_uri_parsed().ok()?;
         let facts = self.facts(now, asking, to, None)?;
         self.config.rules.uri(place, &facts)
-    }
-
-    fn turn_away_unheard(&mut self, now: Now, origin: Origin) {
-        self.turn_away(now, origin, 503, None, Some(RETRY_AFTER_S));
     }
 
     /// Sends the answer to what was looked for, and that is all.

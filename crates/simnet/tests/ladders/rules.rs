@@ -1,7 +1,7 @@
 //! Dial rules and trunks.
 
 use routing::{Action, AddressPattern, Limit, Network, Place, Rule, Rules, Trunk, Trunks, When, Zone};
-use server::Config;
+use server::{Config, Mode};
 use simnet::check_with;
 use std::time::Duration;
 
@@ -284,6 +284,24 @@ fn a_trunk_by_another_name_is_not_found() {
         "given gateway, host:alias.test is gateway
          alice -> exchange  MESSAGE sip:0900@alias.test
          exchange -> alice  404",
+    );
+}
+
+/// `gw.carrier.test` and `alias.test` are one host, and no rule says from where the trunk sends.
+#[test]
+fn a_stateless_proxy_knows_the_trunk_by_where_its_name_leads() {
+    check_with(
+        |config| {
+            config.mode = Mode::Stateless;
+            set(config, Vec::new());
+        },
+        "given exchange trusts everybody, host:gw.carrier.test is gateway, host:alias.test is gateway, host:other.test is bob
+         stranger -> exchange  MESSAGE sip:0900@alias.test
+         exchange -> stranger  404
+         stranger -> exchange  MESSAGE sip:0900@other.test
+         exchange -> bob       MESSAGE
+         bob -> exchange       200
+         exchange -> stranger  200",
     );
 }
 

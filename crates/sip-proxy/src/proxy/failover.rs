@@ -4,7 +4,7 @@ use super::{Proxy, Shared};
 use crate::best_response::Candidate;
 use crate::context::Context;
 use engine::{Now, Table, TableKey};
-use sip_message::{HeaderName, Message, Transport};
+use sip_message::{HeaderName, Message, RetryAfter, Transport};
 use sip_transaction::{ClientTransactionId, Flow, ServerTransactionId, TransactionLayer};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -110,8 +110,10 @@ impl Shared {
         let branch = &mut context.branches[index];
         let mut next = None;
         if let Some(way) = &mut branch.way {
-            let asked = response.and_then(|response| response.header(HeaderName::RetryAfter)).and_then(leading_number);
-            let length = asked.map_or(AVOIDED_FOR, |asked| Duration::from_secs(asked.min(RETRY_AFTER_S_MAX)));
+            let asked = response.and_then(|response| response.header(HeaderName::RetryAfter));
+            let asked = asked.and_then(|text| RetryAfter::parse(text).ok());
+            let length =
+                asked.map_or(AVOIDED_FOR, |asked| Duration::from_secs(u64::from(asked.after_s).min(RETRY_AFTER_S_MAX)));
             self.avoided.add(now, &way.flow, length);
             let (flow, mut others) = (way.flow, std::mem::take(&mut way.others));
             if response.is_some() {
@@ -161,9 +163,4 @@ impl Shared {
         self.start_target(now, layer, id, context, place, breadth);
         true
     }
-}
-
-fn leading_number(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    text.get(..digits)?.parse().ok()
 }
