@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 
 /// Every crate and its floor. Arrows point strictly down.
-const FLOORS: [(&str, Floor); 21] = [
+const FLOORS: [(&str, Floor); 22] = [
     ("engine", Floor::Ground),
     ("sip-message", Floor::Wire),
     ("sdp", Floor::Wire),
     ("rtp", Floor::Wire),
     ("sip-transaction", Floor::Engine),
     ("sip-auth", Floor::Engine),
+    ("guard", Floor::Engine),
     ("sip-proxy", Floor::Role),
     ("sip-registrar", Floor::Role),
     ("sip-ua", Floor::Role),
