@@ -1,9 +1,12 @@
-use crate::Wanted;
 use std::fmt;
 use std::net::IpAddr;
 
-/// An address, or a network of them: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+/// Why a text is no network: what it should have been instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANetwork(&'static str);
+
+/// An address, or a network of them: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     bits: u32,
@@ -11,8 +14,9 @@ pub struct Network {
 
 impl Network {
     /// Reads an address with or without `/BITS`. Bits behind those that count must be 0, so that no typing error goes unnoticed.
-    pub fn parse(text: &str) -> Result<Network, Wanted> {
-        const WANTED: Wanted = Wanted("an address or a network, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32");
+    pub fn parse(text: &str) -> Result<Network, NotANetwork> {
+        const WANTED: NotANetwork =
+            NotANetwork("an address or a network, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32");
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| WANTED)?;
         let width = if address.is_ipv4() { 32 } else { 128 };
@@ -22,7 +26,7 @@ impl Network {
         }
         let network = Network { address, bits };
         if network.masked(address) != number(address) {
-            return Err(Wanted("the first address of the network in front of the slash, such as 10.0.0.0/8"));
+            return Err(NotANetwork("the first address of the network in front of the slash, such as 10.0.0.0/8"));
         }
         Ok(network)
     }
@@ -38,6 +42,16 @@ impl Network {
         self.bits <= other.bits && self.contains(other.address)
     }
 
+    /// Its first address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// How many bits its addresses have in common.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
     fn masked(&self, address: IpAddr) -> u128 {
         let width = if address.is_ipv4() { 32 } else { 128 };
         let unimportant = width - self.bits;
@@ -51,6 +65,14 @@ fn number(address: IpAddr) -> u128 {
         IpAddr::V6(v6) => v6.to_bits(),
     }
 }
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotANetwork {}
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
