@@ -1,3 +1,5 @@
+mod encoding;
+
 use crate::packed_flow::PackedFlow;
 use engine::Now;
 use sip_message::{Params, Uri};

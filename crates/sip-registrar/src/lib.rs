@@ -11,6 +11,7 @@ mod binding;
 mod gruu;
 mod packed_flow;
 
+mod encoding;
 mod location;
 
 mod date;
@@ -23,6 +24,7 @@ mod request;
 pub use address_of_record::{AOR_BYTES_MAX, AddressOfRecord};
 pub use binding::{Binding, CALL_ID_BYTES_MAX, CONTACT_BYTES_MAX, PATH_BYTES_MAX, Parts, USER_AGENT_BYTES_MAX};
 pub use decide::BINDINGS_PER_AOR_MAX;
+pub use encoding::{Damaged, Record};
 pub use gruu::{Gruu, Gruus, TEMPORARY_GRUU_BYTES_MAX};
 pub use location::{BINDINGS_MAX, Change, Location, Outcome, SWEEP_MAX, Snapshot};
 pub use outbound::{InstanceTarget, targets_of};

@@ -1,4 +1,4 @@
-use crate::{AddressOfRecord, Binding};
+use crate::{AddressOfRecord, Binding, Damaged, Record};
 use engine::{Now, Rng, Table, TableKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub const SWEEP_MAX: usize = 1000;
 ///
 /// A plain value: the shell puts locks around several of them, each address-of-record in one.
 pub struct Location {
-    records: Table<AddressOfRecord, Record>,
+    records: Table<AddressOfRecord, Standing>,
     /// When which record must be swept next: each record is in here once, no later than its first binding ends.
     due: BTreeSet<(u32, AddressOfRecord)>,
     bindings: usize,
@@ -22,7 +22,7 @@ pub struct Location {
     none: Arc<[Binding]>,
 }
 
-struct Record {
+struct Standing {
     version: u64,
     bindings: Arc<[Binding]>,
     due_s: u32,
@@ -101,6 +101,45 @@ impl Location {
         Outcome::Committed
     }
 
+    /// What stands at an address-of-record, with that which has ended; 0 and nothing when there is none.
+    pub fn standing(&self, aor: &AddressOfRecord) -> (u64, &[Binding]) {
+        self.records.get(aor).map_or((0, &[]), |record| (record.version, &record.bindings))
+    }
+
+    /// Carries out what was decided elsewhere, whatever the version and however full it is.
+    pub fn apply(&mut self, aor: AddressOfRecord, bindings: Arc<[Binding]>) {
+        self.put(aor, bindings);
+    }
+
+    /// Carries out what was written down once. Records come in the order in which they were written.
+    pub fn restore(&mut self, record: Record) -> Result<(), Damaged> {
+        match record {
+            Record::Whole { aor, bindings } => self.put(aor, bindings),
+            Record::Refresh { aor, ended_s, expires_at_s, cseq } => {
+                let old = self.standing(&aor).1.iter().find(|binding| binding.expires_at_s() == ended_s);
+                let old = old.ok_or(Damaged("a refresh of a binding that is not there"))?;
+                let bindings = Arc::from([old.refreshed(expires_at_s, cseq)]);
+                self.put(aor, bindings);
+            }
+        }
+        Ok(())
+    }
+
+    /// All that stands, in no order.
+    pub fn records(&self) -> impl Iterator<Item = (&AddressOfRecord, &[Binding])> {
+        self.records.iter().map(|(aor, record)| (aor, &*record.bindings))
+    }
+
+    /// Addresses-of-record with bindings.
+    pub fn records_len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Makes room for so many addresses-of-record more.
+    pub fn reserve(&mut self, records: usize) {
+        self.records.reserve(records);
+    }
+
     /// Drops all bindings of an address-of-record, whoever is about to change them.
     pub fn drop_all(&mut self, aor: &AddressOfRecord) {
         self.put(aor.clone(), self.none.clone());
@@ -171,7 +210,7 @@ impl Location {
             }
             None => {
                 self.due.insert((ends_s, aor.clone()));
-                self.records.insert(aor, Record { version, bindings, due_s: ends_s });
+                self.records.insert(aor, Standing { version, bindings, due_s: ends_s });
             }
         }
     }

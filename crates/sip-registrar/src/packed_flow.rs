@@ -27,6 +27,11 @@ impl PackedFlow {
             connection: self.connected.then_some(ConnectionId(self.connection)),
         }
     }
+
+    /// Whether both have the same transport and addresses, over whatever connection.
+    pub(crate) fn is_like(&self, other: &PackedFlow) -> bool {
+        (self.transport, &self.local, &self.remote) == (other.transport, &other.local, &other.remote)
+    }
 }
 
 impl From<Flow> for PackedFlow {
