@@ -51,6 +51,14 @@ pub(crate) const USER: &[Field] = &[
     field("ha1_sha256", Shape::Text, "the same with SHA-256"),
     field("domain", Shape::Text, "one of ours; all have the same accounts"),
     field("forward", Shape::Table(FORWARD), "where calls go instead: a user, a number or a SIP URI"),
+    field("limits", Shape::Table(LIMITS), "what this user's calls may come to; what is not said is as in [limits]"),
+];
+
+/// The keys of a user's `limits = {}`.
+pub(crate) const LIMITS: &[Field] = &[
+    field("calls", Shape::Number, "calls out of the exchange at a time"),
+    field("calls_per_hour", Shape::Number, "calls out of the exchange begun within an hour"),
+    field("destinations", Shape::Words, "numbers that they may go to; [] is any"),
 ];
 
 /// The keys of `forward = {}`.
@@ -122,7 +130,6 @@ const fn later(name: &'static str, default: &'static str, shape: Shape, not_yet:
     Key { name, default, about: not_yet, shape, not_yet: Some(not_yet) }
 }
 
-const WEB: &str = "the web page is not there yet: leave this key out";
 const TURN: &str = "the TURN server is not there yet: leave the [turn] section out";
 
 /// Every key, in the order in which they are shown. Lists of tables come last, as TOML wants it.
@@ -149,7 +156,13 @@ pub(crate) const KEYS: &[Key] = &[
         Shape::Texts,
         "SIP over secure WebSocket; [] is off, and so is this default where listen.udp or listen.tcp are chosen",
     ),
-    later("listen.http", "[]", Shape::Texts, WEB),
+    key(
+        "listen.http",
+        r#"["127.0.0.1:8088"]"#,
+        Shape::Texts,
+        "/metrics, /healthz and /readyz; [] is off, and so is this default where listen.udp or listen.tcp are chosen",
+    ),
+    key("listen.tls_only", "false", Shape::Switch, "whether udp, tcp and ws are off, whatever they say"),
     key(
         "tls.certificate",
         r#""""#,
@@ -201,7 +214,7 @@ pub(crate) const KEYS: &[Key] = &[
         "proxy.mode",
         r#""stateful""#,
         Shape::Choice(&["stateful", "stateless", "redirect", "call-stateful"]),
-        "how requests are forwarded; \"redirect\": not at all, callers are told where to; \"call-stateful\": calls under way are known (to list and end them by command is not there yet)",
+        "how requests are forwarded; \"redirect\": not at all, callers are told where to; \"call-stateful\": we insist on staying in the path of every call",
     ),
     key("proxy.record_route", "true", Shape::Switch, "whether we stay in the path of the calls that we set up"),
     key(
@@ -231,12 +244,46 @@ pub(crate) const KEYS: &[Key] = &[
     later("turn.secret", "[]", Shape::Texts, TURN),
     later("turn.ports", "[]", Shape::Numbers, TURN),
     later("turn.allow_peers", "[]", Shape::Texts, TURN),
-    later(
+    key(
         "store.url",
         r#""sqlite:ringback.db""#,
         Shape::Text,
-        "databases are not there yet (accounts are in DATA/users.toml, bindings in memory): leave this key out",
+        "what is remembered and where: sqlite:FILE, in the data folder",
     ),
+    key("store.keep_records_days", "90", Shape::Number, "how long calls that are over can be looked up; 0: not at all"),
+    key("guard.enabled", "true", Shape::Switch, "whether sources that flood, guess or scan are limited and banned"),
+    key(
+        "guard.allow",
+        r#"["127.0.0.0/8", "::1"]"#,
+        Shape::Texts,
+        "addresses and networks that are never limited nor banned; trunks' addresses are so, too",
+    ),
+    key("guard.stranger_per_s", "50", Shape::Number, "messages a second from one address that has proved nothing"),
+    key("guard.strangers_per_s", "20000", Shape::Number, "messages a second from all such addresses together"),
+    key(
+        "guard.failures",
+        "20",
+        Shape::Number,
+        "offences (wrong passwords, unknown users, ..) within guard.window_s that get a ban",
+    ),
+    key("guard.window_s", "600", Shape::Number, "for how long an offence counts"),
+    key(
+        "guard.ban_s",
+        "600",
+        Shape::Number,
+        "how long the first ban of an address lasts; each further one twice as long",
+    ),
+    key("guard.ban_max_s", "86400", Shape::Number, "the longest that a ban lasts"),
+    key("limits.calls", "10", Shape::Number, "calls out of the exchange at a time, for each user"),
+    key("limits.calls_per_hour", "200", Shape::Number, "calls out of the exchange begun within an hour, for each user"),
+    key(
+        "limits.destinations",
+        "[]",
+        Shape::Texts,
+        "numbers that calls out of the exchange may go to, such as \"0049*\"; []: any",
+    ),
+    key("serve.drain_s", "30", Shape::Number, "how long calls under way are waited for after SIGTERM or SIGINT"),
+    key("log.format", r#""text""#, Shape::Choice(&["text", "json"]), "how the log is written to standard error"),
     key("user", "[]", Shape::Tables(USER), "accounts: name, and password or ha1_md5 and ha1_sha256"),
     key("trunk", "[]", Shape::Tables(TRUNK), "carriers and other exchanges that calls go to and come from"),
     key("route", "[]", Shape::Tables(ROUTE), "dial rules, in order: the first whose `when` fits says what is done"),

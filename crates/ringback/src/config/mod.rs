@@ -1,7 +1,10 @@
 //! The configuration: [`ConfigFile`] is what was typed, [`Config`] what is true.
 
 mod file;
+mod guard;
 pub(crate) mod keys;
+mod limits;
+mod listen;
 mod problem;
 mod read;
 mod route;
@@ -12,6 +15,8 @@ mod value;
 mod zone;
 
 #[cfg(test)]
+mod doors_tests;
+#[cfg(test)]
 mod route_tests;
 #[cfg(test)]
 mod tests;
@@ -20,12 +25,14 @@ pub(crate) use file::ConfigFile;
 pub(crate) use problem::Problem;
 pub(crate) use value::{Kind, Origin, Value};
 
-use routing::Rules;
+use routing::{Limits, Network, Rules};
 use server::Mode;
 use sip_auth::Algorithm;
 use sip_message::Transport;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use store::Account;
 
 /// Seconds that a registration may last at most, whatever is configured (30 days).
@@ -33,6 +40,12 @@ pub(crate) const EXPIRES_S_MAX: u32 = 2_592_000;
 
 /// Branches that one request may have at a time at most, whatever is configured.
 pub(crate) const MAX_BREADTH_MAX: u16 = 1_000;
+
+/// Seconds that calls under way are waited for at most, whatever is configured (a day).
+pub(crate) const DRAIN_S_MAX: u32 = 86_400;
+
+/// Days for which records of calls are kept at most, whatever is configured (a hundred years).
+pub(crate) const KEEP_RECORDS_DAYS_MAX: u32 = 36_500;
 
 /// How the exchange is to run. A value that exists is valid.
 #[derive(Debug)]
@@ -48,6 +61,15 @@ pub(crate) struct Config {
     /// Resolvers to ask; empty: the system's.
     pub(crate) dns_servers: Vec<SocketAddr>,
     pub(crate) users: Vec<Account>,
+    pub(crate) store: Store,
+    pub(crate) guard: Guard,
+    /// What the calls of a user may come to who has no limits of their own.
+    pub(crate) limits: Limits,
+    /// The limits of those users of the configuration who have their own.
+    pub(crate) user_limits: BTreeMap<String, Limits>,
+    /// How long calls under way are waited for before we stop.
+    pub(crate) drain: Duration,
+    pub(crate) log: LogFormat,
     /// The dial rules, with the trunks and the time zone that they speak of.
     pub(crate) rules: Rules,
 }
@@ -59,10 +81,44 @@ pub(crate) struct Listen {
     pub(crate) tls: Vec<SocketAddr>,
     pub(crate) ws: Vec<SocketAddr>,
     pub(crate) wss: Vec<SocketAddr>,
+    /// Where metrics and health are.
+    pub(crate) http: Vec<SocketAddr>,
+    /// Whether nobody chose those: what cannot be had of them is left out.
+    pub(crate) http_optional: bool,
     /// Whether somebody chose the addresses of UDP and TCP: one that this machine does not have is then an error.
     pub(crate) chosen: bool,
     /// The transports with TLS whose addresses nobody chose: what cannot be had of theirs is left out.
     pub(crate) optional: Vec<Transport>,
+}
+
+/// What is remembered, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Store {
+    pub(crate) url: String,
+    /// Days for which records of calls are kept; 0: there are none.
+    pub(crate) keep_records_days: u32,
+}
+
+/// Which sources are let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Guard {
+    pub(crate) enabled: bool,
+    pub(crate) allow: Vec<Network>,
+    pub(crate) stranger_per_s: u32,
+    pub(crate) strangers_per_s: u32,
+    pub(crate) failures: u32,
+    pub(crate) window: Duration,
+    pub(crate) ban: Duration,
+    pub(crate) ban_max: Duration,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    /// One object per line.
+    Json,
 }
 
 /// How requests are forwarded.

@@ -1,16 +1,21 @@
 //! From what was typed to what is true.
 
 use super::problem::Problem;
-use super::value::{Origin, Value};
-use super::{Auth, Config, ConfigFile, EXPIRES_S_MAX, Listen, MAX_BREADTH_MAX, Proxy, Registrar, Tls};
-use super::{keys, route, trunk, user, zone};
+use super::value::Value;
+use super::{
+    Auth, Config, ConfigFile, DRAIN_S_MAX, EXPIRES_S_MAX, KEEP_RECORDS_DAYS_MAX, LogFormat, MAX_BREADTH_MAX, Proxy,
+    Registrar, Store, Tls,
+};
+use super::{guard, keys, limits, listen, route, trunk, user, zone};
 use crate::exchange::{is_host, machine_names};
-use routing::{Rules, Trunk, Trunks};
+use routing::{Limits, Rules, Trunk, Trunks};
 use server::Mode;
 use sip_auth::Algorithm;
-use sip_message::{Scheme, Transport, Uri};
+use sip_message::{Scheme, Uri};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 use store::Account;
 
 /// What `file` says, with all that is wrong with it in `problems`; after one, what comes back must not be used.
@@ -20,14 +25,14 @@ pub(super) fn config(file: &ConfigFile, problems: &mut Vec<Problem>, chance: &mu
     reader.config(chance)
 }
 
-struct Reader<'a> {
-    file: &'a ConfigFile,
-    problems: &'a mut Vec<Problem>,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a ConfigFile,
+    pub(super) problems: &'a mut Vec<Problem>,
 }
 
 impl Reader<'_> {
     /// The value of `key` as `read` sees it; after a problem, something that is never used.
-    fn take<T: Default>(&mut self, key: &str, read: impl FnOnce(&Value, &str) -> Result<T, Problem>) -> T {
+    pub(super) fn take<T: Default>(&mut self, key: &str, read: impl FnOnce(&Value, &str) -> Result<T, Problem>) -> T {
         match read(self.file.get(key), key) {
             Ok(value) => value,
             Err(problem) => {
@@ -48,7 +53,7 @@ impl Reader<'_> {
     }
 
     fn config(&mut self, chance: &mut engine::Rng) -> Config {
-        let listen = self.listen();
+        let listen = listen::read(self);
         let auth = Auth {
             required: self.take("auth.required", Value::switch),
             realm: self.take("auth.realm", realm),
@@ -56,7 +61,8 @@ impl Reader<'_> {
         };
         let domains = self.take("domains", domains);
         let ours = if domains.is_empty() { machine_names() } else { domains.clone() };
-        let users = self.users(&auth, &ours, chance);
+        let limits = limits::of_everybody(self);
+        let (users, user_limits) = self.users(&auth, &ours, &limits, chance);
         let rules = self.rules(&ours);
         // Known and checked; used by nothing as long as there is no relay.
         self.take("media.ports", ports);
@@ -75,38 +81,24 @@ impl Reader<'_> {
             tls: self.tls(),
             dns_servers: self.take("dns.servers", servers),
             users,
+            store: self.store(),
+            guard: guard::read(self),
+            limits,
+            user_limits,
+            drain: Duration::from_secs(
+                self.take("serve.drain_s", |value, key| value.number(key, 0..DRAIN_S_MAX + 1)).into(),
+            ),
+            log: self.take("log.format", log_format),
             rules,
         }
     }
 
-    fn listen(&mut self) -> Listen {
-        let keys = ["listen.udp", "listen.tcp", "listen.tls", "listen.ws", "listen.wss"];
-        let [mut udp, mut tcp, tls, ws, wss] = keys.map(|key| self.take(key, Value::addresses));
-        if [&udp, &tcp, &tls, &ws, &wss].iter().all(|addresses| addresses.is_empty()) {
-            // At the last one that somebody turned off.
-            let values = keys.map(|key| self.file.get(key));
-            let last =
-                values.into_iter().filter(|value| value.origin != Origin::Default).max_by_key(|value| value.span.start);
-            self.problem(
-                last.unwrap_or(values[0]),
-                "there is no address to listen on",
-                "give listen.udp or listen.tcp an address",
-            );
+    fn store(&mut self) -> Store {
+        Store {
+            url: self.take("store.url", store_url),
+            keep_records_days: self
+                .take("store.keep_records_days", |value, key| value.number(key, 0..KEEP_RECORDS_DAYS_MAX + 1)),
         }
-        let is_default = |key: &str| self.file.get(key).origin == Origin::Default;
-        let secure = [("listen.tls", Transport::Tls), ("listen.wss", Transport::Wss)];
-        let optional = secure.into_iter().filter(|(key, _)| is_default(key)).map(|(_, transport)| transport).collect();
-        let chosen = !is_default("listen.udp") || !is_default("listen.tcp");
-        // Where only one of the two is chosen, the other is there, too: long messages need it.
-        match (is_default("listen.udp"), is_default("listen.tcp")) {
-            (true, false) if !tcp.is_empty() => udp.clone_from(&tcp),
-            (false, true) if !udp.is_empty() => tcp.clone_from(&udp),
-            _ => {}
-        }
-        // Whoever says where to listen is listened to: nothing is open beside that.
-        let [tls, wss] = [(tls, "listen.tls"), (wss, "listen.wss")]
-            .map(|(addresses, key)| if chosen && is_default(key) { Vec::new() } else { addresses });
-        Listen { udp, tcp, tls, ws, wss, chosen, optional }
     }
 
     fn tls(&mut self) -> Tls {
@@ -143,7 +135,8 @@ impl Reader<'_> {
         Rules::new(rules, Trunks::new(trunks), self.take("proxy.timezone", zone::read), home)
     }
 
-    fn problem(&mut self, value: &Value, what: impl Into<String>, help: &str) {
+    /// A problem that can only be seen where everything could be read.
+    pub(super) fn problem(&mut self, value: &Value, what: impl Into<String>, help: &str) {
         // After a problem, values that could not be read are zero or empty, and comparing those says nothing.
         if self.problems.is_empty() {
             self.problems.push(value.problem(what, help));
@@ -179,18 +172,27 @@ impl Reader<'_> {
         registrar
     }
 
-    fn users(&mut self, auth: &Auth, domains: &[String], chance: &mut engine::Rng) -> Vec<Account> {
-        let mut users: Vec<Account> = Vec::new();
+    fn users(
+        &mut self,
+        auth: &Auth,
+        domains: &[String],
+        limits: &Limits,
+        chance: &mut engine::Rng,
+    ) -> (Vec<Account>, BTreeMap<String, Limits>) {
+        let (mut users, mut own_limits): (Vec<Account>, _) = (Vec::new(), BTreeMap::new());
         for value in self.take("user", Value::list) {
-            match user::read(&value, &auth.realm, domains, &auth.algorithms, chance) {
-                Ok(user) if users.iter().any(|other| other.name == user.name) => {
+            match user::read(&value, &auth.realm, domains, &auth.algorithms, limits, chance) {
+                Ok((user, _)) if users.iter().any(|other| other.name == user.name) => {
                     self.problems.push(value.problem(format!("user {} is there twice", user.name), "remove one"));
                 }
-                Ok(user) => users.push(user),
+                Ok((user, limits)) => {
+                    own_limits.extend(limits.map(|limits| (user.name.clone(), limits)));
+                    users.push(user);
+                }
                 Err(problems) => self.problems.extend(problems),
             }
         }
-        users
+        (users, own_limits)
     }
 }
 
@@ -201,6 +203,22 @@ fn data(value: &Value, key: &str) -> Result<PathBuf, Problem> {
     } else {
         Ok(text.into())
     }
+}
+
+/// `sqlite:FILE`, the one kind that there is.
+fn store_url(value: &Value, key: &str) -> Result<String, Problem> {
+    let text = value.text(key)?;
+    let help = match text.split_once(':') {
+        Some(("sqlite", file)) if !file.is_empty() && !file.starts_with("//") => return Ok(text),
+        Some(("postgres" | "postgresql" | "redis" | "valkey", _)) => "only \"sqlite:FILE\" is there yet",
+        _ => "\"sqlite:\" and a file, which is in the data folder unless it has a whole path",
+    };
+    Err(value.problem(format!("`{key}` cannot be {text:?}"), help))
+}
+
+fn log_format(value: &Value, key: &str) -> Result<LogFormat, Problem> {
+    let formats = [LogFormat::Text, LogFormat::Json];
+    Ok(formats.get(value.choice(key, &["text", "json"])?).copied().unwrap_or_default())
 }
 
 fn realm(value: &Value, key: &str) -> Result<String, Problem> {

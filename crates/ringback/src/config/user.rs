@@ -1,8 +1,9 @@
 use super::keys::{FORWARD, USER};
+use super::limits;
 use super::problem::Problem;
 use super::table::Table;
 use super::value::Value;
-use routing::{Forwards, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX, Place};
+use routing::{Forwards, Limits, NO_ANSWER_AFTER_S, NO_ANSWER_AFTER_S_MAX, Place};
 use sip_auth::{Algorithm, Secrets};
 use store::{Account, valid_name};
 
@@ -12,8 +13,9 @@ pub(super) fn read(
     realm: &str,
     domains: &[String],
     algorithms: &[Algorithm],
+    everybody: &Limits,
     chance: &mut engine::Rng,
-) -> Result<Account, Vec<Problem>> {
+) -> Result<(Account, Option<Limits>), Vec<Problem>> {
     let mut problems = Vec::new();
     let Some(table) = Table::open(value, "a user", USER, &mut problems) else { return Err(problems) };
     let mut text = |key| table.take(key, &mut problems, Value::text).zip(table.get(key));
@@ -34,6 +36,7 @@ pub(super) fn read(
         ));
     }
     let forwards = table.get("forward").map_or_else(Forwards::default, |value| forwards(value, &name, &mut problems));
+    let limits = table.get("limits").map(|value| limits::of_a_user(value, everybody, &mut problems));
     let secrets = match (&password, &md5, &sha256) {
         (Some((password, at)), None, None) => {
             if password.is_empty() {
@@ -80,7 +83,10 @@ pub(super) fn read(
             secrets
         }
     };
-    if problems.is_empty() { Ok(Account { forwards, ..Account::new(&name, realm, secrets) }) } else { Err(problems) }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok((Account { forwards, ..Account::new(&name, realm, secrets) }, limits))
 }
 
 /// Reads the `forward = {}` of a user.
