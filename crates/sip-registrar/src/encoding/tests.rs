@@ -60,7 +60,8 @@ fn what_is_written_is_read_again_and_only_the_connection_is_gone() {
     }
     let rng = &mut Rng::from_u64(1);
     let (aor, connected) = (aor(rng), binding(rng, Some(ConnectionId(7))));
-    let Ok(Record::Whole { bindings, .. }) = Record::decode(&mut &encoded(&aor, &[connected.clone()])[..]) else {
+    let Ok(Record::Whole { bindings, .. }) = Record::decode(&mut &encoded(&aor, std::slice::from_ref(&connected))[..])
+    else {
         panic!("no record")
     };
     assert_eq!(bindings[0].flow(), Flow { connection: None, ..connected.flow() });
@@ -78,7 +79,7 @@ fn a_mere_refresh_is_short() {
         bytes
     };
     let new = old.refreshed(500, 9);
-    let bytes = change(&[old.clone()], &[new.clone()]);
+    let bytes = change(std::slice::from_ref(&old), std::slice::from_ref(&new));
     assert!(bytes.len() < 40, "{}", bytes.len());
     let mut location = Location::new(rng);
     let ended = old.refreshed(3, 1);
