@@ -1,4 +1,4 @@
-//! Ringback's one tool: `cargo xtask test|interop|bench|fuzz|tidy`.
+//! Ringback's one tool: `cargo xtask test|interop|torment|bench|fuzz|tidy`.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -13,6 +13,7 @@ mod process;
 mod test;
 mod tidy;
 mod tone;
+mod torment;
 mod usage;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ cargo xtask COMMAND
 
   test                  everything that CI runs; ends with `N passed, N failed`
   interop [NAME..]      calls with real peers (baresip, sipp, sipsak); --list; --against kamailio checks the scenarios themselves
+  torment [--rounds 100] [--short] [--seed N]  kills the exchange again and again under load: nothing acknowledged may be lost
   bench [--quick] [--idle]  Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate, memory per idle TLS
                         connection (--idle: only that); writes docs/performance.md
   fuzz [TARGET..]       libFuzzer on the stable toolchain; --seconds 60
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "test" => test::run(rest),
         "interop" => interop::run(rest),
+        "torment" => torment::run(rest),
         "bench" => bench::run(rest),
         "fuzz" => fuzz::run(rest),
         "tidy" => tidy::run(rest),

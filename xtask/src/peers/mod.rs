@@ -6,6 +6,7 @@ pub(crate) mod dnsmasq;
 pub(crate) mod kamailio;
 pub(crate) mod raw;
 pub(crate) mod ringback;
+pub(crate) mod sip;
 pub(crate) mod sipp;
 pub(crate) mod tls;
 

@@ -86,6 +86,17 @@ pub(crate) fn serve(scope: &Scope, configuration: &str, core: Option<u32>) -> Re
 }
 
 fn serve_as(scope: &Scope, name: &str, configuration: &str, core: Option<u32>) -> Result<Process> {
+    let mut process = launch_on(scope, name, configuration, core)?;
+    wait_ready(&mut process)?;
+    Ok(process)
+}
+
+/// Starts an exchange, and does not wait for it to be ready.
+pub(crate) fn launch(scope: &Scope, name: &str, configuration: &str) -> Result<Process> {
+    launch_on(scope, name, configuration, None)
+}
+
+fn launch_on(scope: &Scope, name: &str, configuration: &str, core: Option<u32>) -> Result<Process> {
     let file = scope.write(&format!("{name}.toml"), configuration)?;
     let mut command = match core {
         Some(core) => {
@@ -96,9 +107,7 @@ fn serve_as(scope: &Scope, name: &str, configuration: &str, core: Option<u32>) -
         None => Command::new(binary()?),
     };
     command.args(["serve", "--json", "--config"]).arg(file);
-    let mut process = scope.start(name, &command)?;
-    wait_ready(&mut process)?;
-    Ok(process)
+    scope.start(name, &command)
 }
 
 /// Waits for the `ready` line.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::peers::ringback;
 use crate::process::tail;
-use crate::{cargo, interop, tidy};
+use crate::{cargo, interop, tidy, torment};
 
 /// `ringback demo` ends within this, or has failed.
 const DEMO_SECONDS_MAX: u64 = 15;
@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if cargo_step(&mut report, "build", &["build", "--quiet", "--release", "--package", "ringback"]) {
         report.step("demo", || demo(&logs));
         report.interop()?;
+        report.step("torment", torment::short);
     }
     report.step("tidy", tidy::check_all);
     println!("{} passed, {} failed", report.passed, report.failed);

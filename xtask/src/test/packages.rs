@@ -10,7 +10,7 @@ use crate::peers::browser;
 use crate::process::tail;
 
 /// A program that a test starts, and the package that has it.
-const NEEDED: [(&str, &str); 13] = [
+const NEEDED: [(&str, &str); 15] = [
     ("sipp", "sip-tester"),
     ("sipsak", "sipsak"),
     ("baresip", "baresip-core"),
@@ -24,6 +24,8 @@ const NEEDED: [(&str, &str); 13] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("xz", "xz-utils"),
+    ("svmap", "sipvicious"),
+    ("strace", "strace"),
 ];
 /// Where administrators' programs are, which is not on everybody's PATH.
 const MORE_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
