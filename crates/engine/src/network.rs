@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a text is no network: what it should have been instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,19 @@ impl Network {
             return Err(NotANetwork("the first address of the network in front of the slash, such as 10.0.0.0/8"));
         }
         Ok(network)
+    }
+
+    /// The network of `bits` bits (all of them, if that is more than there are) that `address` is in.
+    pub fn of(address: IpAddr, bits: u32) -> Network {
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let whole = Network { address, bits: bits.min(width) };
+        let first = whole.masked(address);
+        let address = if address.is_ipv4() {
+            Ipv4Addr::from_bits(first as u32).into()
+        } else {
+            Ipv6Addr::from_bits(first).into()
+        };
+        Network { address, ..whole }
     }
 
     /// Whether `address` is in it. An IPv4 address written as an IPv6 one (::ffff:192.0.2.7) counts as what it is.
@@ -103,6 +116,11 @@ mod tests {
         }
         for bad in ["", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/", "10.0.0/8", "example.org", "::/129", "10.0.0.0/-1"] {
             assert!(Network::parse(bad).is_err(), "{bad}");
+        }
+        for (address, bits, network) in
+            [("192.0.2.7", 24, "192.0.2.0/24"), ("192.0.2.7", 99, "192.0.2.7"), ("2001:db8:1::7", 32, "2001:db8::/32")]
+        {
+            assert_eq!(Network::of(address.parse().unwrap(), bits), Network::parse(network).unwrap());
         }
         let covers = |a, b| Network::parse(a).unwrap().covers(&Network::parse(b).unwrap());
         assert!(
