@@ -5,6 +5,7 @@ use engine::Now;
 use sip_message::{HeaderName, NameAddr, unquote};
 use sip_transaction::{Flow, Packet, ServerTransactionId};
 use smallvec::SmallVec;
+use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
 mod ending;
@@ -174,6 +175,11 @@ impl Call {
     /// Its dialogs, early ones included.
     pub fn dialogs(&self) -> usize {
         self.dialogs.len()
+    }
+
+    /// Where its INVITE came from.
+    pub fn source(&self) -> SocketAddr {
+        self.flow.remote
     }
 
     /// Where requests to an end go from here: the caller's flow, or the callee's in the first dialog, once there is one.

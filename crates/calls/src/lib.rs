@@ -15,6 +15,8 @@ mod dialog;
 mod id;
 mod output;
 mod reading;
+mod record;
+mod story;
 
 pub use bye::Bye;
 pub use call::{Call, State, Users};
@@ -22,3 +24,5 @@ pub use calls::{CALL_SILENCE_MAX, CALLS_MAX, Calls, Config, HELD_BYTES_MAX, LOOK
 pub use dialog::DIALOGS_PER_CALL_MAX;
 pub use id::Id;
 pub use output::{End, Event, Output, Side};
+pub use record::{CallRecord, CallSummary};
+pub use story::{Step, Story};

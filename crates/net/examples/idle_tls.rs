@@ -45,6 +45,7 @@ struct Echo {
 impl Engine for Echo {
     type Ask = ();
     type Answer = Flow;
+    type Event = std::convert::Infallible;
     fn handle_packet(&mut self, _: Now, flow: Flow, bytes: Bytes) {
         if self.seen.fetch_add(1, Ordering::Relaxed) < usize::MAX / 2 {
             self.outputs.push_back(Output::Send { flow, bytes, transaction: None });

@@ -21,6 +21,7 @@ struct Reflector {
 impl Engine for Reflector {
     type Ask = ();
     type Answer = ();
+    type Event = std::convert::Infallible;
     fn handle_packet(&mut self, _: Now, flow: Flow, bytes: Bytes) {
         self.datagrams += 1;
         self.outputs.push_back((flow, bytes));

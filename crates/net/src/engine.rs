@@ -2,6 +2,7 @@ use crate::Later;
 use ::engine::Now;
 use bytes::Bytes;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use std::convert::Infallible;
 use std::time::Instant;
 
 /// A protocol engine as the driver sees it: packets, failures, answers and the time in; packets, questions and one deadline out.
@@ -10,6 +11,8 @@ pub trait Engine {
     type Ask;
     /// What the world says.
     type Answer: Send + 'static;
+    /// What it tells without being asked.
+    type Event;
 
     /// A message came over `flow`.
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes);
@@ -27,14 +30,14 @@ pub trait Engine {
     /// Its deadline is reached. May come late or twice.
     fn handle_timeout(&mut self, now: Now);
     /// What it wants done next.
-    fn poll_output(&mut self) -> Option<Output<Self::Ask>>;
+    fn poll_output(&mut self) -> Option<Output<Self::Ask, Self::Event>>;
     /// When it wants to be called again, `None` when nothing is due.
     fn poll_timeout(&self) -> Option<Instant>;
 }
 
 /// What an engine wants done.
 #[derive(Debug)]
-pub enum Output<Ask> {
+pub enum Output<Ask, Event = Infallible> {
     /// Send these bytes; on failure say so for this transaction.
     Send {
         /// Where to.
@@ -46,10 +49,15 @@ pub enum Output<Ask> {
     },
     /// Answer this.
     Ask(Ask),
+    /// Take notice of this.
+    Event(Event),
 }
 
-/// What answers an engine's questions. It runs on the driver's thread and must not block it.
+/// What answers an engine's questions and hears what it tells. It runs on the driver's thread and must not block it.
 pub trait Backend<E: Engine> {
     /// Answers `ask` at once, or keeps a clone of `later` and answers with that.
     fn handle_ask(&mut self, now: Now, ask: E::Ask, later: &Later<E::Answer>) -> Option<E::Answer>;
+
+    /// Takes notice of `event`.
+    fn handle_event(&mut self, _now: Now, _event: E::Event) {}
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // above the purity line: this is where the world begins
 
 mod exchange;
+mod orders;
 mod telephone;
 
 mod engine;
@@ -40,6 +41,7 @@ pub use engine::{Backend, Engine, Output};
 pub use exchange::serve;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
+pub use orders::{Orders, REPORT_TIME_MAX};
 pub use resolve::{
     FLOWS_MAX, REMEMBERED_MAX, REMEMBERED_TIME_MAX, RESOLVE_TIME_MAX, RESOLVES_MAX, Resolver, SERVICES_MAX, TARGETS_MAX,
 };

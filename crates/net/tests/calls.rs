@@ -4,11 +4,11 @@
 use engine::{Now, Rng};
 use media::Source;
 use net::{
-    Backend, Later, ListenConfig, PemFile, PhoneShell, PhoneShellConfig, ServeConfig, Serving, Tls, TlsSetup,
+    Backend, Later, ListenConfig, Orders, PemFile, PhoneShell, PhoneShellConfig, ServeConfig, Serving, Tls, TlsSetup,
     make_local_ca, make_local_certificate, system_rng,
 };
 use phone::{Account, AccountId, Answering, CallId, Command, Dial, Event, RequestNumber};
-use server::{Answer, Ask, Domains, Keys, Secrets, Server};
+use server::{Answer, Ask, Domains, Input, Keys, Order, Secrets, Server};
 use sip_message::Transport;
 use sip_registrar::Location;
 use std::net::{IpAddr, SocketAddr};
@@ -120,9 +120,9 @@ fn a_name_is_looked_up_and_a_missing_one_is_no_call() {
 struct Memory(Arc<Mutex<Location>>);
 
 impl Backend<Server> for Memory {
-    fn handle_ask(&mut self, now: Now, ask: Ask, _: &Later<Answer>) -> Option<Answer> {
+    fn handle_ask(&mut self, now: Now, ask: Ask, _: &Later<Input>) -> Option<Input> {
         let mut location = self.0.lock().expect("no panic");
-        Some(match ask {
+        Some(Input::Answer(match ask {
             Ask::Credentials { ticket, user } => {
                 let known = ["100", "101", "102"].contains(&&*user);
                 Answer::Credentials { ticket, secrets: known.then(|| Secrets::new(&user, REALM, "secret")) }
@@ -139,11 +139,11 @@ impl Backend<Server> for Memory {
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
             Ask::Resolve { .. } => unreachable!("answered by the net itself"),
-        })
+        }))
     }
 }
 
-fn exchange(ip: &str, drivers: usize, tls: &Tls) -> Serving {
+fn exchange(ip: &str, drivers: usize, tls: &Tls) -> (Serving, Orders) {
     let keys = Keys::from_secret([7; 32]);
     let own: IpAddr = ip.parse().expect("an address");
     let any = vec![SocketAddr::new(own, 0)];
@@ -165,7 +165,7 @@ fn two_phones_call_each_other_through_an_exchange_of_several_shards() {
         .map(|transport| (V4, transport));
     for (ip, transport) in v4.into_iter().chain([(V6, Transport::Udp), (V6, Transport::Tls), (V6, Transport::Wss)]) {
         let tls = tls(ip.parse().expect("an address"));
-        let exchange = exchange(ip, 3, &tls);
+        let (exchange, orders) = exchange(ip, 3, &tls);
         let there = |local: &&net::LocalAddress| local.transport == transport;
         let address = exchange.local_addresses().iter().find(there).expect("it listens").address;
         let registered = |user: &str, answering: Answering| {
@@ -191,7 +191,13 @@ fn two_phones_call_each_other_through_an_exchange_of_several_shards() {
         let callee = registered("101", answering());
         call_and_hear(&caller, &callee, "101".to_owned(), Some(AccountId(0)));
         assert!(exchange.is_whole());
+        let reports = |orders: &Orders| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            runtime.block_on(orders.ask_all(|ticket| Order::Calls { ticket })).len()
+        };
+        assert_eq!(reports(&orders), 3, "each shard has said which calls it has");
         exchange.stop();
+        assert_eq!(reports(&orders), 0, "nobody waits for shards that have stopped");
     }
 }
 

@@ -35,6 +35,7 @@ impl World {
                     let snapshot = self.location.fetch(now, &aor);
                     self.server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, forwards: None }));
                 }
+                Output::Event(_) => {}
                 Output::Ask(ask) => panic!("{ask:?}"),
             }
         }

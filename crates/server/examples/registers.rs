@@ -79,6 +79,7 @@ fn serve(
                 let outcome = location.commit(change);
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
+            Output::Event(_) => continue,
             Output::Ask(ask) => panic!("{ask:?}"),
         };
         server.handle_input(now, Input::Answer(answer));

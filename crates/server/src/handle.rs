@@ -1,9 +1,13 @@
+use crate::Config;
 use bytes::Bytes;
+use calls::{CallRecord, CallSummary, Id as CallId, Story};
+use guard::Offence;
 use routing::Forwards;
 use sip_auth::Secrets;
 use sip_message::NextHop;
 use sip_registrar::{AddressOfRecord, Snapshot};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What happens to an exchange.
@@ -35,6 +39,70 @@ pub enum Input {
     ConnectionClosed(ConnectionId),
     /// The answer to an [`Ask`].
     Answer(Answer),
+    /// What whoever runs the exchange wants.
+    Order(Order),
+}
+
+/// What whoever runs the exchange wants of one shard. Where a ticket is named, an [`Event::Report`] with that ticket follows, at once.
+#[derive(Debug)]
+pub enum Order {
+    /// The calls under way: [`Report::Calls`].
+    Calls {
+        /// Names the order.
+        ticket: u64,
+    },
+    /// End a call: [`Report::HungUp`].
+    HangUp {
+        /// Names the order.
+        ticket: u64,
+        /// The call.
+        id: CallId,
+        /// A value of Reason (RFC 3326) for both ends, or empty.
+        reason: String,
+    },
+    /// What passed in a call: [`Report::Story`].
+    Show {
+        /// Names the order.
+        ticket: u64,
+        /// The call: its name, as [`Order::Calls`] has it, or its Call-ID.
+        call: String,
+    },
+    /// Let no new calls begin from now on (`true`), or let them begin again.
+    Drain(bool),
+    /// Go on with this configuration. See [`Server::configure`](crate::Server) for what cannot change.
+    Configure(Box<Config>),
+}
+
+/// What an order came to.
+#[derive(Debug)]
+pub enum Report {
+    /// The calls of this shard, in the order in which they began.
+    Calls(Vec<CallSummary>),
+    /// Whether there was such a call.
+    HungUp(bool),
+    /// What passed, if this shard knows of such a call.
+    Story(Option<Box<Story>>),
+}
+
+/// What an exchange tells the world.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody did what is held against them.
+    Offence {
+        /// Where it came from.
+        source: IpAddr,
+        /// What.
+        offence: Offence,
+    },
+    /// A call is over.
+    Ended(Box<CallRecord>),
+    /// What came of an order.
+    Report {
+        /// Of the order.
+        ticket: u64,
+        /// What came of it.
+        report: Report,
+    },
 }
 
 /// What an exchange wants done, in this order.
@@ -51,6 +119,8 @@ pub enum Output {
     },
     /// Find this out; the answer comes back as an [`Input`].
     Ask(Ask),
+    /// Take notice of this.
+    Event(Event),
 }
 
 /// What an exchange asks of the world.

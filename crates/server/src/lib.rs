@@ -14,6 +14,7 @@ mod purpose;
 
 mod call_states;
 mod next_hops;
+mod orders;
 mod stateless;
 mod targets;
 
@@ -24,10 +25,11 @@ mod owner;
 
 pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
 pub use aliases::ALIASES_MAX;
-pub use calls::{Call, Calls, Id as CallId, Side, State as CallState};
+pub use calls::{Call, CallRecord, CallSummary, Calls, End, Id as CallId, Side, State as CallState, Step, Story};
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
-pub use handle::{Answer, Ask, Input, Output};
+pub use guard::Offence;
+pub use handle::{Answer, Ask, Event, Input, Order, Output, Report};
 pub use next_hops::TRUNK_ADDRESSES_MAX;
 pub use own_answers::MIN_SE_S;
 pub use owner::owner;

@@ -41,6 +41,9 @@ impl Server {
             }
             reply
         })?;
+        if self.draining && request.method() == Method::Invite && request.to_tag().is_none() {
+            return Err(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        }
         if self.overloaded && !self.look_at(packet, Some(checked)).preprocessed.in_known_dialog() {
             // What is newest is refused first: calls in progress go on (RFC 7339 section 5.4 in spirit).
             return Err(self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S));

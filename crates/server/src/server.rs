@@ -43,6 +43,8 @@ pub struct Server {
     pub(crate) some_pass_stateless: bool,
     /// Whether there is more to do than we manage.
     pub(crate) overloaded: bool,
+    /// Whether no new calls may begin.
+    pub(crate) draining: bool,
     /// Who is at the other end of connections, as far as certificates have shown.
     pub(crate) proved: Table<ConnectionId, Vec<String>>,
     /// Where trunks were found.
@@ -79,6 +81,7 @@ impl Server {
             last_search: 0,
             some_pass_stateless: by_rule || config.mode == Mode::Stateless,
             overloaded: false,
+            draining: false,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
             trunk_addresses: Table::with_hasher(TableKey::new(&mut rng)),
             aliases: Table::with_hasher(TableKey::new(&mut rng)),
@@ -105,6 +108,7 @@ impl Server {
                 }
                 self.layer.handle_connection_closed(now, connection);
             }
+            Input::Order(order) => self.obey_order(now, order),
             Input::Answer(Answer::Credentials { ticket, secrets }) => {
                 self.handle_credentials(now, ticket, secrets.as_ref())
             }

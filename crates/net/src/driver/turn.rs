@@ -327,6 +327,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
                         self.engine.handle_answer(now, answer);
                     }
                 }
+                Output::Event(event) => self.backend.handle_event(now, event),
             }
         }
     }

@@ -12,7 +12,6 @@ use std::time::Instant;
 pub(super) enum Wish {
     Answer(Ask),
     SendMedia { socket: MediaSocket, to: SocketAddr, bytes: Vec<u8> },
-    Tell(Event),
 }
 
 /// A phone as the driver sees it. Commands and sound come in by the way of answers.
@@ -21,6 +20,7 @@ pub(super) struct PhoneEngine(pub(super) Phone);
 impl Engine for PhoneEngine {
     type Ask = Wish;
     type Answer = Input;
+    type Event = Event;
 
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
         self.0.handle_input(now, Input::Packet { flow, bytes });
@@ -41,12 +41,12 @@ impl Engine for PhoneEngine {
     fn handle_timeout(&mut self, now: Now) {
         self.0.handle_timeout(now);
     }
-    fn poll_output(&mut self) -> Option<Output<Wish>> {
+    fn poll_output(&mut self) -> Option<Output<Wish, Event>> {
         Some(match self.0.poll_output()? {
             phone::Output::Send { flow, bytes, transaction } => Output::Send { flow, bytes, transaction },
             phone::Output::SendMedia { socket, to, bytes } => Output::Ask(Wish::SendMedia { socket, to, bytes }),
             phone::Output::Ask(ask) => Output::Ask(Wish::Answer(ask)),
-            phone::Output::Event(event) => Output::Ask(Wish::Tell(event)),
+            phone::Output::Event(event) => Output::Event(event),
         })
     }
     fn poll_timeout(&self) -> Option<Instant> {
@@ -66,11 +66,6 @@ impl Backend<PhoneEngine> for PhoneBackend {
         match wish {
             Wish::SendMedia { socket, to, bytes } => {
                 self.media.send(socket, to, &bytes);
-                None
-            }
-            Wish::Tell(event) => {
-                // Nobody may be listening, or not fast enough; see EVENTS_MAX.
-                let _ = self.events.try_send(event);
                 None
             }
             Wish::Answer(Ask::Resolve { ticket, next_hop }) => {
@@ -95,5 +90,10 @@ impl Backend<PhoneEngine> for PhoneBackend {
                 None
             }
         }
+    }
+
+    fn handle_event(&mut self, _: Now, event: Event) {
+        // Nobody may be listening, or not fast enough; see EVENTS_MAX.
+        let _ = self.events.try_send(event);
     }
 }

@@ -51,6 +51,7 @@ impl Puppet {
 impl Engine for Puppet {
     type Ask = ();
     type Answer = Do;
+    type Event = std::convert::Infallible;
     fn handle_packet(&mut self, _: Now, flow: Flow, bytes: Bytes) {
         self.saw(Saw::Packet(flow, bytes));
     }

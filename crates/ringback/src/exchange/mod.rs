@@ -9,7 +9,7 @@ pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 
 use engine::Rng;
-use net::{DnsConfig, ListenConfig, ListenError, LocalAddress, ServeConfig, Serving, Tap, Tls};
+use net::{DnsConfig, ListenConfig, ListenError, LocalAddress, Orders, ServeConfig, Serving, Tap, Tls};
 use server::Server;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ pub(crate) struct Setup {
 /// An exchange that runs, until it is dropped or stopped.
 pub(crate) struct Exchange {
     serving: Serving,
+    /// The way into its shards.
+    #[expect(dead_code, reason = "for `calls` and `serve`, which are being written")]
+    pub(crate) orders: Orders,
     pub(crate) world: World,
 }
 
@@ -52,8 +55,8 @@ impl Exchange {
         let make = move |shard: usize, addresses: &[LocalAddress]| {
             Server::new(setup.server_config(addresses), shard as u16, net::system_rng())
         };
-        let serving = net::serve(serve, keys, make, world.clone())?;
-        Ok(Exchange { serving, world })
+        let (serving, orders) = net::serve(serve, keys, make, world.clone())?;
+        Ok(Exchange { serving, orders, world })
     }
 
     /// What it listens on.

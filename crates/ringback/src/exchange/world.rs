@@ -1,6 +1,6 @@
 use engine::Now;
 use net::{Backend, Later};
-use server::{Answer, Ask, Server};
+use server::{Answer, Ask, Input, Server};
 use sip_registrar::Outcome;
 use store::{Account, Accounts, Bindings, StoreError};
 
@@ -48,23 +48,27 @@ impl World {
 }
 
 impl Backend<Server> for World {
-    fn handle_ask(&mut self, now: Now, ask: Ask, _later: &Later<Answer>) -> Option<Answer> {
+    fn handle_ask(&mut self, now: Now, ask: Ask, _later: &Later<Input>) -> Option<Input> {
+        Some(Input::Answer(self.answer(now, ask)))
+    }
+}
+
+impl World {
+    fn answer(&self, now: Now, ask: Ask) -> Answer {
         match ask {
-            Ask::Credentials { ticket, user } => {
-                Some(Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) })
-            }
+            Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
             Ask::Bindings { ticket, aor } => {
                 let (snapshot, forwards) = (self.bindings.fetch(now, &aor), self.accounts.forwards(aor.user()));
-                Some(Answer::Bindings { ticket, snapshot, forwards })
+                Answer::Bindings { ticket, snapshot, forwards }
             }
             // It was let in a moment before the account went.
             Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) if !self.may_be_registered(&change.aor) => {
                 let outcome = Outcome::Failed;
-                Some(Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome }))
+                Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
-            Ask::Registrar(ask) => Some(Answer::Registrar(self.bindings.answer(now, ask))),
+            Ask::Registrar(ask) => Answer::Registrar(self.bindings.answer(now, ask)),
             // net looks names up itself.
-            Ask::Resolve { ticket, .. } => Some(Answer::Resolved { ticket, flows: Vec::new() }),
+            Ask::Resolve { ticket, .. } => Answer::Resolved { ticket, flows: Vec::new() },
         }
     }
 }

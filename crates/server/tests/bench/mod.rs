@@ -63,7 +63,7 @@ pub fn answers(outputs: Vec<Output>) -> Vec<Message> {
             assert_eq!(to.remote, flow().remote, "an answer, nothing forwarded");
             Message::parse(bytes).unwrap()
         }
-        Output::Ask(ask) => panic!("nothing is asked for: {ask:?}"),
+        other => panic!("nothing else is wanted: {other:?}"),
     });
     messages.collect()
 }

@@ -1,0 +1,27 @@
+//! What whoever runs the exchange may want of it.
+
+use crate::{Event, Order, Output, Report, Server};
+use calls::{CallSummary, Calls};
+use engine::Now;
+
+impl Server {
+    pub(crate) fn obey_order(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Calls { ticket } => {
+                let calls = self.calls.iter().flat_map(Calls::list).map(CallSummary::of).collect();
+                self.report(ticket, Report::Calls(calls));
+            }
+            Order::HangUp { ticket, id, reason } => {
+                let known = self.hang_up(now, id, &reason);
+                self.report(ticket, Report::HungUp(known));
+            }
+            Order::Show { ticket, .. } => self.report(ticket, Report::Story(None)),
+            Order::Drain(draining) => self.draining = draining,
+            Order::Configure(_) => {}
+        }
+    }
+
+    fn report(&mut self, ticket: u64, report: Report) {
+        self.outputs.push_back(Output::Event(Event::Report { ticket, report }));
+    }
+}
