@@ -34,8 +34,8 @@ impl Refused {
             Refused::TooManyContacts | Refused::BadContact(_) => 403,
             Refused::FirstHopLacksOutbound => 439,
             Refused::TooBrief(_) => 423,
-            Refused::OutOfOrder | Refused::Contended | Refused::StoreFailed => 500,
-            Refused::Full => 503,
+            Refused::OutOfOrder | Refused::Contended => 500,
+            Refused::StoreFailed | Refused::Full => 503,
         }
     }
 
@@ -60,13 +60,13 @@ impl Refused {
             Refused::Extension(names) => vec![(HeaderName::Unsupported, names.clone())],
             Refused::TooBrief(min_s) => vec![(HeaderName::MinExpires, min_s.to_string())],
             Refused::Contended => vec![(HeaderName::RetryAfter, "1".to_owned())],
+            Refused::StoreFailed => vec![(HeaderName::RetryAfter, "10".to_owned())],
             Refused::Full => vec![(HeaderName::RetryAfter, "60".to_owned())],
             Refused::Malformed(_)
             | Refused::TooManyContacts
             | Refused::BadContact(_)
             | Refused::FirstHopLacksOutbound
-            | Refused::OutOfOrder
-            | Refused::StoreFailed => Vec::new(),
+            | Refused::OutOfOrder => Vec::new(),
         }
     }
 }

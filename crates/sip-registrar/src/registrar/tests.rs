@@ -338,7 +338,7 @@ fn what_others_changed_meanwhile_is_not_lost() {
 
 #[test]
 fn nothing_is_promised_before_it_is_committed() {
-    for (outcome, status) in [(Outcome::Failed, 500), (Outcome::Full, 503), (Outcome::Committed, 200)] {
+    for (outcome, status) in [(Outcome::Failed, 503), (Outcome::Full, 503), (Outcome::Committed, 200)] {
         let mut world = World::new();
         world.registrar.handle_register(world.now, 1, aor(), &request("a#1 <sip:1@h>"), flow());
         let Some(Output::Ask(fetch)) = world.registrar.poll_output() else { panic!() };
