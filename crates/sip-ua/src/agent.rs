@@ -90,8 +90,11 @@ impl UserAgent {
         self.handle_resolved(now, layer, ticket, flows);
     }
 
-    /// Takes the news that a connection is gone: registrations that used it are made again.
+    /// Takes the news that a connection is gone: registrations that used it are made again, calls go on over another.
     pub fn handle_connection_closed(&mut self, now: Now, layer: &mut TransactionLayer, connection: ConnectionId) {
+        for session in self.calls.values_mut().filter_map(Call::session_mut) {
+            session.flow.connection = session.flow.connection.filter(|used| *used != connection);
+        }
         self.registrations_lose(now, layer, connection);
     }
 

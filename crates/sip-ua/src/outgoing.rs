@@ -25,10 +25,11 @@ impl Way {
         hop.map_or(Way::None, Way::Ask)
     }
 
-    /// To `hop`, over `flow` when that leads there.
+    /// To `hop`, over `flow` when that leads there and is not a connection that is gone.
     pub(crate) fn preferring(flow: &Flow, hop: Option<NextHop>) -> Way {
+        let gone = flow.transport.reliable() && flow.connection.is_none();
         match hop {
-            Some(hop) if is_reached_by(&hop, flow) => Way::Known(*flow),
+            Some(hop) if is_reached_by(&hop, flow) && !gone => Way::Known(*flow),
             other => Way::ask(other),
         }
     }
