@@ -113,6 +113,12 @@ impl Phone {
         [self.layer.poll_timeout(), self.agent.poll_timeout(), own].into_iter().flatten().min()
     }
 
+    /// The same without the sound of calls, which is then only made up for when something else is due: for those who carry none.
+    pub fn poll_signalling_timeout(&self) -> Option<Instant> {
+        let own = self.deadlines.iter().find(|(_, due, _)| *due != Due::Sound).map(|(at, ..)| *at);
+        [self.layer.poll_timeout(), self.agent.poll_timeout(), own].into_iter().flatten().min()
+    }
+
     /// Whether nothing is going on that would be cut off by leaving now: no call, and no request that awaits an answer.
     pub fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.agent.is_idle() && self.outputs.is_empty()
