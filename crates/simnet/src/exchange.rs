@@ -1,10 +1,10 @@
+use crate::Store;
 use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
 use routing::Forwards;
-use server::{Answer, Ask, Call, Config, Domains, Input, Keys, Output, Secrets, Server, owner};
+use server::{Answer, Ask, Call, Config, Domains, Event, Input, Keys, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
-use sip_registrar::Location;
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -39,14 +39,18 @@ pub struct Exchange {
     /// Its shards.
     pub servers: Vec<Server>,
     /// The bindings, shared by all shards.
-    pub location: Location,
+    pub store: Store,
     /// The secrets of those who have an account.
     pub secrets: BTreeMap<String, Secrets>,
     /// What users have forwarded.
     pub forwards: BTreeMap<String, Arc<Forwards>>,
+    /// What it has told.
+    pub events: Vec<Event>,
+    config: Config,
     keys: Keys,
     at: SocketAddr,
     tables: Tables,
+    rng: Rng,
 }
 
 /// What comes out of a node.
@@ -87,13 +91,24 @@ impl Exchange {
             (0..config.shards).map(|shard| Server::new(server_config.clone(), shard as u16, rng.split())).collect();
         Exchange {
             servers,
-            location: Location::new(rng),
+            store: Store::new(rng),
             secrets: BTreeMap::new(),
             forwards: BTreeMap::new(),
+            events: Vec::new(),
+            config: server_config,
             keys,
             at,
             tables: Tables::default(),
+            rng: rng.split(),
         }
+    }
+
+    /// Dies and comes back with its keys and what its store has kept, and with nothing else.
+    pub(crate) fn restart(&mut self, now: Now) {
+        for (shard, server) in self.servers.iter_mut().enumerate() {
+            *server = Server::new(self.config.clone(), shard as u16, self.rng.split());
+        }
+        self.store.crash(now);
     }
 
     /// The shard that these bytes belong to.
@@ -142,6 +157,9 @@ impl Exchange {
 
     pub(crate) fn handle_timeout(&mut self, now: Now) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
+        for (shard, answer) in self.store.handle_timeout(now) {
+            outgoing.extend(self.handle(now, shard, Input::Answer(Answer::Registrar(answer))));
+        }
         for shard in 0..self.servers.len() {
             self.servers[shard].handle_timeout(now);
             outgoing.extend(self.drain(shard));
@@ -150,7 +168,7 @@ impl Exchange {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.servers.iter().filter_map(Server::poll_timeout).min()
+        self.servers.iter().filter_map(Server::poll_timeout).chain(self.store.poll_timeout()).min()
     }
 
     /// Looks up what a shard has asked.
@@ -161,15 +179,15 @@ impl Exchange {
             }
             Ask::Bindings { ticket, aor } => {
                 let forwards = self.forwards.get(aor.user()).cloned();
-                Answer::Bindings { ticket, snapshot: self.location.fetch(now, &aor), forwards }
+                Answer::Bindings { ticket, snapshot: self.store.location.fetch(now, &aor), forwards }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
-                let snapshot = self.location.fetch(now, &aor);
+                let snapshot = self.store.location.fetch(now, &aor);
                 Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })
             }
             Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) => {
-                let outcome = self.location.commit(change);
-                Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
+                let Some(answer) = self.store.commit(now, shard, ticket, change) else { return Vec::new() };
+                Answer::Registrar(answer)
             }
             Ask::Resolve { ticket, next_hop, .. } => {
                 Answer::Resolved { ticket, flows: flows_to(hosts, self.at, &next_hop) }
@@ -190,12 +208,16 @@ impl Exchange {
         let server = &mut self.servers[shard];
         let outputs = std::iter::from_fn(|| server.poll_output());
         outputs
-            .map(|output| match output {
+            .filter_map(|output| match output {
                 Output::Send { flow, bytes, transaction } => {
                     self.tables.leaves(flow, &bytes);
-                    Outgoing::Send { flow, bytes, transaction: transaction.map(|id| (shard, id)) }
+                    Some(Outgoing::Send { flow, bytes, transaction: transaction.map(|id| (shard, id)) })
                 }
-                Output::Ask(ask) => Outgoing::Ask { shard, ask },
+                Output::Ask(ask) => Some(Outgoing::Ask { shard, ask }),
+                Output::Event(event) => {
+                    self.events.push(event);
+                    None
+                }
             })
             .collect()
     }

@@ -13,18 +13,22 @@ mod ladder;
 mod setup;
 mod trace;
 
+mod clocks;
 mod link;
+mod streams;
 mod wire;
 mod world;
 
 mod exchange;
 mod script;
+mod store;
 mod tables;
 mod telephone;
 
 pub use exchange::{DOMAIN, Exchange, ExchangeConfig};
 pub use link::Link;
 pub use scenario::{check, check_with, run};
+pub use store::{Counts, Pace, Store};
 pub use telephone::Telephone;
 pub use trace::{Entry, Fate};
-pub use world::World;
+pub use world::{Off, World};

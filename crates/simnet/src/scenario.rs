@@ -2,7 +2,7 @@ use crate::exchange::{Exchange, Outgoing};
 use crate::ladder::{Ladder, Rung, What};
 use crate::setup::set_up;
 use crate::trace::Entry;
-use crate::world::World;
+use crate::world::{Off, World};
 use bytes::Bytes;
 use sip_message::HeaderName;
 use sip_transaction::Flow;
@@ -26,7 +26,8 @@ use std::time::Duration;
 /// bob refuses                                     what is `; stuck` is told to be unsendable
 /// dave dials bob                                  dave has a phone (`given dave has a phone`): he also `answers`, `declines`,
 ///                                                 `hangs up`, `registers`, `texts bob`, and has `heard bob` in his last call
-/// exchange hangs up                               it ends all calls that it watches; it also `is overloaded`
+/// exchange hangs up                               it ends all calls that it watches; it also `is overloaded`, `is killed` and `starts`,
+///                                                 `restarts`, `cannot write` and `can write again`
 /// +32s                                            time passes
 /// ```
 ///
@@ -283,6 +284,11 @@ impl World {
         match (name, &words[..]) {
             ("exchange", ["hangs", "up"]) => self.command_exchange(Exchange::hang_up),
             ("exchange", ["is", "overloaded"]) => self.command_exchange(Exchange::overload),
+            ("exchange", ["is", "killed"]) => self.kill(name, Off::Refusing),
+            ("exchange", ["starts"]) => self.start(name),
+            ("exchange", ["restarts"]) => self.restart(name),
+            ("exchange", ["cannot", "write"]) => self.exchange(name).store.fails = true,
+            ("exchange", ["can", "write", "again"]) => self.exchange(name).store.fails = false,
             _ => {
                 let command = self.phone(name).command_of(&words);
                 self.command(name, command);

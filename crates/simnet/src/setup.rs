@@ -2,7 +2,7 @@
 
 use crate::ladder::Ladder;
 use crate::script::{Script, Signing, password_of};
-use crate::{DOMAIN, ExchangeConfig, World};
+use crate::{DOMAIN, ExchangeConfig, Pace, World};
 use routing::Place;
 use sip_message::{Message, Transport};
 use std::sync::Arc;
@@ -61,6 +61,10 @@ fn account_of(user: &str) -> phone::Account {
 fn give(world: &mut World, clause: &[&str]) {
     match clause {
         ["exchange", "trusts", "everybody"] | ["exchange", "stays", "out", "of", "dialogs"] => {}
+        ["exchange", "writes", "slowly"] => {
+            let ms = Duration::from_millis;
+            world.exchange("exchange").store.pace = Pace { write: ms(50), answer: ms(50), jitter: Duration::ZERO };
+        }
         ["exchange", "asks", "slowly"] => world.answer_delay = Duration::from_millis(50),
         [host, "is", names @ ..] if host.starts_with("host:") => {
             let addresses = names.iter().map(|name| world.address(name)).collect();

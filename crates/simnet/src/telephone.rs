@@ -20,6 +20,7 @@ pub struct Telephone {
     pub events: Vec<Event>,
     /// The tone that its peers hear.
     pub hz: f64,
+    pub(crate) phone_config: Config,
     at: SocketAddr,
     open: BTreeSet<MediaSocket>,
     opened: u32,
@@ -28,16 +29,20 @@ pub struct Telephone {
 }
 
 impl Telephone {
-    pub(crate) fn new(account: Option<Account>, transport: Transport, hz: f64, at: SocketAddr, rng: Rng) -> Telephone {
-        let config = Config {
+    /// A phone with this account that leaves the answering to people.
+    pub(crate) fn config(account: Option<Account>, transport: Transport) -> Config {
+        Config {
             accounts: account.into_iter().collect(),
             transport: Some(transport),
             answering: Answering::Ring,
             ..Config::default()
-        };
-        let phone = Phone::new(config, rng);
+        }
+    }
+
+    pub(crate) fn new(config: Config, hz: f64, at: SocketAddr, rng: Rng) -> Telephone {
         Telephone {
-            phone,
+            phone: Phone::new(config.clone(), rng),
+            phone_config: config,
             events: Vec::new(),
             hz,
             at,
@@ -105,8 +110,9 @@ impl Telephone {
         (!wrong.is_empty()).then(|| wrong.join(" and "))
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.phone.poll_timeout()
+    /// Sound that nobody hears is left to the next time that something else is due.
+    pub(crate) fn poll_timeout(&self, with_sound: bool) -> Option<Instant> {
+        if with_sound { self.phone.poll_timeout() } else { self.phone.poll_signalling_timeout() }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now, hosts: &Hosts) -> Vec<Outgoing> {

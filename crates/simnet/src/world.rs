@@ -1,17 +1,22 @@
+mod power;
+mod sending;
+mod time;
+
+pub use power::Off;
+
+use crate::clocks::Clocks;
 use crate::exchange::{Hosts, Outgoing};
 use crate::script::{Script, password_of};
+use crate::streams::Streams;
 use crate::telephone::Telephone;
-use crate::wire::{Parcel, Streams, Wire};
+use crate::wire::Wire;
 use crate::{Entry, Exchange, ExchangeConfig, Fate, Link};
-use bytes::Bytes;
 use engine::{Now, Rng};
 use sip_message::Transport;
-use sip_transaction::{ClientTransactionId, Flow};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant, SystemTime};
-
-/// What may happen at one moment; more is a timer that fires without end, or two who answer each other for ever.
-const STEPS_PER_MOMENT_MAX: u32 = 10_000;
+use sip_transaction::ClientTransactionId;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, SystemTime};
 
 /// A network and everybody on it.
 pub struct World {
@@ -19,6 +24,10 @@ pub struct World {
     pub(crate) now: Now,
     start: Now,
     pub(crate) nodes: Vec<Node>,
+    names: BTreeMap<String, usize>,
+    addresses: BTreeMap<IpAddr, usize>,
+    given_addresses: u32,
+    clocks: Clocks,
     wire: Wire,
     pub(crate) streams: Streams,
     /// What every path is like.
@@ -27,8 +36,10 @@ pub struct World {
     pub answer_delay: Duration,
     pub(crate) rng: Rng,
     pub(crate) hosts: Hosts,
-    /// Whether sound is carried; signalling alone runs much faster.
+    /// Whether sound is carried; signalling alone runs a thousand times as fast.
     pub carries_sound: bool,
+    /// Whether what is sent is written down and checked against the header tables; without, much more of it can be sent.
+    pub watches: bool,
     /// Every message sent, in order.
     pub trace: Vec<Entry>,
     /// What has happened since time last passed.
@@ -37,6 +48,8 @@ pub struct World {
     pub(crate) fates: Vec<Option<Fate>>,
     /// What hangs: its sender and what it was sent for.
     stuck: Vec<(usize, usize, ClientTransactionId)>,
+    /// Phones that have told something.
+    told: Vec<usize>,
 }
 
 /// One host.
@@ -46,6 +59,12 @@ pub(crate) struct Node {
     /// What its streams are.
     pub(crate) stream: Transport,
     pub(crate) mind: Mind,
+    /// Why nobody is there.
+    off: Option<Off>,
+    /// How often it has been switched off: what was meant for an earlier life means nothing.
+    life: u32,
+    /// Whether it stands in `told`.
+    has_told: bool,
 }
 
 /// Who lives there.
@@ -66,6 +85,10 @@ impl World {
             now: start,
             start,
             nodes: Vec::new(),
+            names: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            given_addresses: 0,
+            clocks: Clocks::default(),
             wire: Wire::default(),
             streams: Streams::default(),
             link: Link::default(),
@@ -73,10 +96,12 @@ impl World {
             rng: Rng::from_u64(seed),
             hosts: Hosts::new(),
             carries_sound: true,
+            watches: true,
             trace: Vec::new(),
             idle_steps: 0,
             fates: Vec::new(),
             stuck: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -85,45 +110,42 @@ impl World {
         let at = self.next_address();
         let exchange = Exchange::new(config, at, &mut self.rng);
         self.hosts.insert(crate::DOMAIN.to_owned(), vec![at]);
-        self.nodes.push(Node {
-            name: name.to_owned(),
-            at,
-            stream: Transport::Tcp,
-            mind: Mind::Exchange(Box::new(exchange)),
-        });
+        self.add(name, at, Mind::Exchange(Box::new(exchange)));
     }
 
     pub(crate) fn add_script(&mut self, script: impl FnOnce(SocketAddr, Rng) -> Script, name: &str) {
         let at = self.next_address();
         let script = script(at, self.rng.split());
-        self.nodes.push(Node {
-            name: name.to_owned(),
-            at,
-            stream: Transport::Tcp,
-            mind: Mind::Script(Box::new(script)),
-        });
+        self.add(name, at, Mind::Script(Box::new(script)));
     }
 
     /// Adds a phone, with an account at the exchange unless it has none, and a tone of its own.
     pub fn add_phone(&mut self, name: &str, account: Option<phone::Account>, transport: Transport) {
         let at = self.next_address();
         let hz = 300.0 + 110.0 * self.nodes.len() as f64;
-        let telephone = Telephone::new(account, transport, hz, at, self.rng.split());
-        self.nodes.push(Node {
-            name: name.to_owned(),
-            at,
-            stream: Transport::Tcp,
-            mind: Mind::Phone(Box::new(telephone)),
-        });
+        let config = Telephone::config(account, transport);
+        let telephone = Telephone::new(config, hz, at, self.rng.split());
+        self.add(name, at, Mind::Phone(Box::new(telephone)));
     }
 
-    fn next_address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::from(0x0a00_0001 + self.nodes.len() as u32), 5060))
+    fn add(&mut self, name: &str, at: SocketAddr, mind: Mind) {
+        let node = self.nodes.len();
+        self.names.insert(name.to_owned(), node);
+        self.addresses.insert(at.ip(), node);
+        self.clocks.touch(node);
+        let name = name.to_owned();
+        self.nodes.push(Node { name, at, stream: Transport::Tcp, mind, off: None, life: 0, has_told: false });
+    }
+
+    fn next_address(&mut self) -> SocketAddr {
+        self.given_addresses += 1;
+        SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + self.given_addresses), 5060))
     }
 
     /// The exchange of this name.
     pub fn exchange(&mut self, name: &str) -> &mut Exchange {
         let node = self.find(name);
+        self.clocks.touch(node);
         match &mut self.nodes[node].mind {
             Mind::Exchange(exchange) => exchange,
             Mind::Script(_) | Mind::Phone(_) => panic!("{name} is no exchange"),
@@ -133,7 +155,13 @@ impl World {
     /// The phone of this name.
     pub fn phone(&mut self, name: &str) -> &mut Telephone {
         let node = self.find(name);
-        match &mut self.nodes[node].mind {
+        self.phone_at(node)
+    }
+
+    pub(crate) fn phone_at(&mut self, node: usize) -> &mut Telephone {
+        self.clocks.touch(node);
+        let Node { name, mind, .. } = &mut self.nodes[node];
+        match mind {
             Mind::Phone(phone) => phone,
             Mind::Script(_) | Mind::Exchange(_) => panic!("{name} is no phone"),
         }
@@ -141,11 +169,26 @@ impl World {
 
     /// Has a phone do something.
     pub fn command(&mut self, name: &str, command: phone::Command) {
-        let (now, node) = (self.now, self.find(name));
+        let node = self.find(name);
+        self.command_at(node, command);
+    }
+
+    pub(crate) fn command_at(&mut self, node: usize, command: phone::Command) {
         if let Mind::Phone(phone) = &mut self.nodes[node].mind {
-            let outgoing = phone.handle(now, &self.hosts, phone::Input::Command(command));
+            let outgoing = phone.handle(self.now, &self.hosts, phone::Input::Command(command));
             self.carry_out(node, outgoing);
         }
+    }
+
+    /// What phones have told since the last call, in the order in which they began to tell.
+    pub(crate) fn take_told(&mut self) -> Vec<(usize, Vec<phone::Event>)> {
+        let told = std::mem::take(&mut self.told);
+        let events = told.into_iter().map(|node| {
+            self.nodes[node].has_told = false;
+            let Mind::Phone(phone) = &mut self.nodes[node].mind else { return (node, Vec::new()) };
+            (node, std::mem::take(&mut phone.events))
+        });
+        events.collect()
     }
 
     /// Lets the shell have the exchange do something.
@@ -164,240 +207,12 @@ impl World {
     }
 
     pub(crate) fn find(&self, name: &str) -> usize {
-        self.nodes.iter().position(|node| node.name == name).unwrap_or_else(|| panic!("who is {name}?"))
+        *self.names.get(name).unwrap_or_else(|| panic!("who is {name}?"))
     }
 
     /// Where a host is.
     pub fn address(&self, name: &str) -> SocketAddr {
         self.nodes[self.find(name)].at
-    }
-
-    /// The time since the beginning.
-    pub fn elapsed(&self) -> Duration {
-        self.now.mono.duration_since(self.start.mono)
-    }
-
-    /// Lets one thing happen, when there is one by `until`: something arrives, or else timers fire.
-    pub(crate) fn step(&mut self, until: Instant) -> bool {
-        let arrival = self.wire.next();
-        let due = self.nodes.iter().filter_map(|node| match &node.mind {
-            Mind::Exchange(exchange) => exchange.poll_timeout(),
-            Mind::Phone(phone) => phone.poll_timeout(),
-            Mind::Script(_) => None,
-        });
-        let Some(next) = arrival.into_iter().chain(due).min().filter(|next| *next <= until) else { return false };
-        self.pass(next);
-        self.idle_steps += 1;
-        if self.idle_steps > STEPS_PER_MOMENT_MAX {
-            panic!("time stands still at {:?}, seed {}:\n{}", self.elapsed(), self.seed, self.ladder());
-        }
-        if arrival.is_some_and(|arrival| arrival <= self.now.mono) {
-            if let Some((node, parcel)) = self.wire.pop() {
-                self.deliver(node, parcel);
-            }
-            return true;
-        }
-        for node in 0..self.nodes.len() {
-            let due = |timeout: Option<Instant>| timeout.is_some_and(|due| due <= next);
-            let outgoing = match &mut self.nodes[node].mind {
-                Mind::Exchange(exchange) if due(exchange.poll_timeout()) => exchange.handle_timeout(self.now),
-                Mind::Phone(phone) if due(phone.poll_timeout()) => phone.handle_timeout(self.now, &self.hosts),
-                Mind::Exchange(_) | Mind::Phone(_) | Mind::Script(_) => continue,
-            };
-            self.carry_out(node, outgoing);
-        }
-        true
-    }
-
-    /// Lets time pass, and everything happen that is due by then.
-    pub fn run_until(&mut self, elapsed: Duration) {
-        let until = self.start.mono + elapsed;
-        while self.step(until) {}
-        self.pass(until);
-    }
-
-    /// Lets time pass until nothing is under way and no timer is set; phones, which refresh their registrations for ever, get as long
-    /// as any transaction lasts.
-    pub fn run_until_quiet(&mut self) {
-        let longest = Duration::from_secs(if self.has_phones() { 100 } else { 86_400 });
-        let until = self.now.mono + longest;
-        while self.step(until) {}
-    }
-
-    /// Delivers what has reached this node by now.
-    pub(crate) fn deliver_to(&mut self, node: usize) {
-        while self.wire.has_for(node, self.now.mono) && self.step(self.now.mono) {}
-    }
-
-    fn pass(&mut self, to: Instant) {
-        if to > self.now.mono {
-            self.idle_steps = 0;
-            self.now = self.now + to.duration_since(self.now.mono);
-        }
-    }
-
-    fn deliver(&mut self, node: usize, parcel: Parcel) {
-        let now = self.now;
-        let outgoing = match (&mut self.nodes[node].mind, parcel) {
-            (Mind::Exchange(exchange), Parcel::Packet { flow, bytes }) => exchange.handle_packet(now, flow, bytes),
-            (Mind::Exchange(exchange), Parcel::SendFailed { shard, transaction }) => {
-                exchange.handle_send_failed(now, shard, transaction)
-            }
-            (Mind::Exchange(exchange), Parcel::Closed(id)) => exchange.handle_closed(now, id),
-            (Mind::Exchange(exchange), Parcel::Ask { shard, ask }) => exchange.answer(now, &self.hosts, shard, ask),
-            (Mind::Script(script), Parcel::Packet { flow, bytes }) => {
-                script.receive(flow, bytes);
-                Vec::new()
-            }
-            (Mind::Phone(phone), Parcel::Packet { flow, bytes }) => {
-                phone.handle(now, &self.hosts, phone::Input::Packet { flow, bytes })
-            }
-            (Mind::Phone(phone), Parcel::SendFailed { transaction, .. }) => {
-                phone.handle(now, &self.hosts, phone::Input::SendFailed { transaction })
-            }
-            (Mind::Phone(phone), Parcel::Closed(id)) => {
-                phone.handle(now, &self.hosts, phone::Input::ConnectionClosed(id))
-            }
-            (Mind::Phone(phone), Parcel::Media { from, to, bytes }) => {
-                phone.handle_media(now, &self.hosts, from, to, bytes)
-            }
-            (Mind::Phone(_), Parcel::Ask { .. }) | (Mind::Exchange(_), Parcel::Media { .. }) | (Mind::Script(_), _) => {
-                Vec::new()
-            }
-        };
-        self.carry_out(node, outgoing);
-    }
-
-    fn carry_out(&mut self, node: usize, outgoing: Vec<Outgoing>) {
-        for outgoing in outgoing {
-            match outgoing {
-                Outgoing::Send { flow, bytes, transaction } => self.send(node, flow, bytes, transaction),
-                Outgoing::Media { from, to, bytes } => self.send_media(from, to, &bytes),
-                Outgoing::Ask { shard, ask } if self.answer_delay.is_zero() => {
-                    let Mind::Exchange(exchange) = &mut self.nodes[node].mind else { continue };
-                    let outgoing = exchange.answer(self.now, &self.hosts, shard, ask);
-                    self.carry_out(node, outgoing);
-                }
-                Outgoing::Ask { shard, ask } => {
-                    self.wire.push(self.now.mono + self.answer_delay, node, Parcel::Ask { shard, ask });
-                }
-            }
-        }
-    }
-
-    /// Sends over the wire, and writes it down.
-    pub(crate) fn send(
-        &mut self,
-        from: usize,
-        mut flow: Flow,
-        bytes: Bytes,
-        transaction: Option<(usize, ClientTransactionId)>,
-    ) {
-        if bytes.iter().all(|byte| b"\r\n".contains(byte)) {
-            return; // a keep-alive (RFC 5626 section 3.5.1): the shell's business, no message
-        }
-        let stream = flow.transport.reliable();
-        let to = self.nodes.iter().position(|node| node.at.ip() == flow.remote.ip());
-        let mut fate = self.fates.get(self.trace.len()).copied().flatten();
-        if stream && fate.is_none() && !self.connect(&mut flow) {
-            fate = Some(Fate::Refused);
-        }
-        self.trace.push(Entry {
-            at: self.elapsed(),
-            from: self.nodes[from].name.clone(),
-            to: to.map_or_else(|| flow.remote.to_string(), |to| self.nodes[to].name.clone()),
-            stream,
-            bytes: bytes.clone(),
-            fate,
-        });
-        let failed = |(shard, transaction)| Parcel::SendFailed { shard, transaction };
-        let arrivals = match fate {
-            Some(Fate::Lost) => Vec::new(),
-            Some(Fate::Twice) => vec![self.link.delay; 2],
-            Some(Fate::Refused) => {
-                if let Some(transaction) = transaction {
-                    self.wire.push(self.now.mono + self.link.delay, from, failed(transaction));
-                }
-                Vec::new()
-            }
-            Some(Fate::Stuck) => {
-                self.stuck.extend(transaction.map(|(shard, transaction)| (from, shard, transaction)));
-                Vec::new()
-            }
-            None if stream => vec![self.link.delay],
-            None => self.link.arrivals(&mut self.rng),
-        };
-        let Some(to) = to else { return };
-        let arrived = Flow { local: flow.remote, remote: flow.local, ..flow };
-        for delay in arrivals {
-            let mut arrives = self.now.mono + delay;
-            if let Some(id) = flow.connection {
-                arrives = self.streams.in_order(id, arrives);
-            }
-            self.wire.push(arrives, to, Parcel::Packet { flow: arrived, bytes: bytes.clone() });
-        }
-    }
-
-    fn send_media(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
-        let Some(node) = self.nodes.iter().position(|node| node.at.ip() == to.ip()) else { return };
-        let arrivals = if self.carries_sound { self.link.arrivals(&mut self.rng) } else { Vec::new() };
-        for delay in arrivals {
-            self.wire.push(self.now.mono + delay, node, Parcel::Media { from, to, bytes: bytes.clone() });
-        }
-    }
-
-    /// Finds the stream that `flow` means, or opens one; `false` when there is none and cannot be one.
-    fn connect(&mut self, flow: &mut Flow) -> bool {
-        if let Some(id) = flow.connection {
-            return self.streams.is_open(id);
-        }
-        if let Some(id) = self.streams.to(flow.remote) {
-            flow.connection = Some(id);
-            return true;
-        }
-        let listens = |node: &Node| node.at.ip() == flow.remote.ip() && [5060, 5061].contains(&flow.remote.port());
-        if !self.nodes.iter().any(listens) {
-            return false;
-        }
-        let (id, local) = self.streams.open(flow.local, flow.remote);
-        (flow.connection, flow.local) = (Some(id), local);
-        true
-    }
-
-    /// The flow from one host to another, over UDP or over the stream between them, which is opened when there is none.
-    pub(crate) fn flow(&mut self, from: usize, to: usize, stream: bool) -> Flow {
-        let (local, remote) = (self.nodes[from].at, self.nodes[to].at);
-        if !stream {
-            return Flow { transport: Transport::Udp, local, remote, connection: None };
-        }
-        let (id, local, remote) = self.streams.between(local, remote).unwrap_or_else(|| {
-            let (id, opener) = self.streams.open(local, remote);
-            (id, opener, remote)
-        });
-        let transport = [from, to].map(|node| self.nodes[node].stream).into_iter().max().unwrap_or(Transport::Tcp);
-        Flow { transport, local, remote, connection: Some(id) }
-    }
-
-    /// Sends any bytes from one host to another.
-    pub fn inject(&mut self, from: &str, to: &str, stream: bool, bytes: Bytes) {
-        let (from, to) = (self.find(from), self.find(to));
-        let flow = self.flow(from, to, stream);
-        self.send(from, flow, bytes, None);
-    }
-
-    /// Closes the stream between two hosts, and tells the other end.
-    pub(crate) fn close(&mut self, from: usize, to: usize) {
-        let (a, b) = (self.nodes[from].at, self.nodes[to].at);
-        let (id, ..) = self.streams.between(a, b).expect("a stream between them");
-        self.streams.close(id);
-        self.wire.push(self.now.mono + self.link.delay, to, Parcel::Closed(id));
-    }
-
-    /// What hangs cannot be sent after all.
-    pub(crate) fn refuse_stuck(&mut self) {
-        for (node, shard, transaction) in std::mem::take(&mut self.stuck) {
-            self.wire.push(self.now.mono, node, Parcel::SendFailed { shard, transaction });
-        }
     }
 
     /// What is still held by exchanges and phones whose calls are over, in words; empty when nothing is.

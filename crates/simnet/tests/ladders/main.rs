@@ -8,6 +8,7 @@ mod forwards;
 mod identities;
 mod phones;
 mod registration;
+mod restarts;
 mod roles;
 mod routing;
 mod rules;
