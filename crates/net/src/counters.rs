@@ -1,18 +1,23 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
         /// What one driver has counted. Each counter only grows; they are read one by one, not as a snapshot.
         #[derive(Debug, Default)]
-        pub struct Counters { $($(#[$doc])* pub $name: AtomicU64,)* }
+        pub struct Counters { $(#[doc = $doc] pub $name: AtomicU64,)* }
 
         /// The counters of all drivers together, at one time.
         #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-        pub struct Totals { $($(#[$doc])* pub $name: u64,)* }
+        pub struct Totals { $(#[doc = $doc] pub $name: u64,)* }
 
         impl Totals {
             pub(crate) fn add(&mut self, counters: &Counters) {
                 $(self.$name += counters.$name.load(Ordering::Relaxed);)*
+            }
+
+            /// Each counter: its name, what it counts in a sentence, its value.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                [$((stringify!($name), $doc.trim_ascii(), self.$name),)*].into_iter()
             }
         }
     };
@@ -21,6 +26,8 @@ macro_rules! counters {
 counters! {
     /// Datagrams received, keep-alives included.
     datagrams_received,
+    /// Of these, those that the gate did not let in.
+    datagrams_limited,
     /// Datagrams that the kernel took.
     datagrams_sent,
     /// Datagrams that it refused (no route, too long).
@@ -33,12 +40,16 @@ counters! {
     keep_alives,
     /// Messages cut out of streams.
     stream_messages_received,
+    /// Of these, those that the gate did not let in.
+    stream_messages_limited,
     /// Messages handed to connections.
     stream_messages_sent,
     /// Connections accepted.
     accepted,
     /// Connections refused, because there were too many, in all or from one address.
     connections_refused,
+    /// Connections that the gate did not let in.
+    connections_limited,
     /// Connections opened by us.
     connected,
     /// Connections that could not be opened.

@@ -9,9 +9,13 @@ mod commands;
 mod config;
 mod console;
 mod control;
+mod desk;
 mod exchange;
 mod exit;
+#[cfg_attr(not(test), allow(dead_code, unused_imports))] // until `serve` opens it
+mod http;
 mod interrupt;
+mod moment;
 mod secrets;
 mod telephone;
 mod trace;

@@ -1,0 +1,15 @@
+//! The local HTTP port: what monitors ask (`/metrics`, `/healthz`, `/readyz`), and where other pages can be mounted.
+//!
+//! What it does not do: find out anything. A [`Status`] is read anew for each request, by whoever knows.
+
+mod exposition;
+mod metrics;
+mod pages;
+mod port;
+#[cfg(test)]
+mod tests;
+
+#[cfg_attr(test, allow(unused_imports))] // until `serve` fills them in
+pub(crate) use metrics::{GuardNumbers, Numbers, StoreNumbers};
+pub(crate) use pages::{Status, router};
+pub(crate) use port::Port;
