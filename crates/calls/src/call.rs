@@ -1,10 +1,11 @@
 use crate::dialog::Dialog;
-use crate::reading::{contact, routes_back};
+use crate::reading::{contact_text, contact_uri, route_text};
 use crate::{End, Id, Side};
 use engine::Now;
-use sip_message::{HeaderName, NameAddr, unquote};
+use sip_message::{HeaderName, Message, NameAddr, Uri, Via, split_commas, unquote};
 use sip_transaction::{Flow, Packet, ServerTransactionId};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -54,20 +55,28 @@ pub struct Call {
     to: Box<str>,
     caller: Option<Box<str>>,
     callee: Option<Box<str>>,
-    /// Where the caller takes requests.
-    target: Box<str>,
-    /// The way from us to the caller, nearest first.
-    routes: Vec<Box<str>>,
+    /// Contact of the caller, as it stood last.
+    contact: Box<str>,
+    /// The Record-Route that the INVITE came with.
+    routes: Box<str>,
+    /// The Via that the INVITE came with: of a spiral, later passes have others.
+    via: Box<str>,
     /// The flow that the INVITE came over.
     flow: Flow,
     invite: ServerTransactionId,
-    /// Names the top Via's branch of the INVITE: a spiral's later passes have others.
-    branch: u64,
     invite_cseq: u32,
     /// The highest number of a request of the caller, of all dialogs.
     caller_cseq: u32,
     began: SystemTime,
     answered: Option<SystemTime>,
+    /// When a phone began to ring.
+    rang: Option<SystemTime>,
+    /// The highest status but 100 that a response to the INVITE came with.
+    heard_status: u16,
+    /// The status that the caller got last.
+    status: u16,
+    /// Why we refuse it, for people.
+    why: Box<str>,
     /// When something was last heard of it.
     heard: Instant,
     state: State,
@@ -92,18 +101,10 @@ pub(crate) enum Step {
 }
 
 impl Call {
-    /// The call that an INVITE begins. `branch` names its top Via's branch.
-    pub(crate) fn new(
-        now: Now,
-        id: Id,
-        invite: ServerTransactionId,
-        packet: &Packet,
-        users: Users<'_>,
-        branch: u64,
-    ) -> Call {
+    /// The call that an INVITE begins.
+    pub(crate) fn new(now: Now, id: Id, invite: ServerTransactionId, packet: &Packet, users: Users<'_>) -> Call {
         let request = &packet.message;
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
-        let from = request.from().map_or("", |from| from.uri);
         Call {
             id,
             call_id: request.call_id().into(),
@@ -111,15 +112,19 @@ impl Call {
             to: request.header(HeaderName::To).unwrap_or("").into(),
             caller: users.caller.map(Box::from),
             callee: users.callee.map(Box::from),
-            target: contact(request).unwrap_or(from).into(),
-            routes: routes_back(request),
+            contact: contact_text(request).into(),
+            routes: route_text(request),
+            via: request.header(HeaderName::Via).unwrap_or("").into(),
             flow: packet.flow,
             invite,
-            branch,
             invite_cseq: cseq,
             caller_cseq: cseq,
             began: now.wall,
             answered: None,
+            rang: None,
+            heard_status: 0,
+            status: 0,
+            why: "".into(),
             heard: now.mono,
             state: State::Trying,
             dialogs: SmallVec::new(),
@@ -147,6 +152,20 @@ impl Call {
     pub fn display_name(&self, side: Side) -> String {
         let display = self.address(side).and_then(|address| address.display);
         display.map(unquote).unwrap_or_default().into_owned()
+    }
+
+    /// How people would call an end: the user's name, or what the URI says.
+    pub(crate) fn name(&self, side: Side) -> Cow<'_, str> {
+        if let Some(user) = self.user(side) {
+            return user.split('@').next().unwrap_or(user).into();
+        }
+        let uri = self.uri(side);
+        match Uri::parse(uri) {
+            Ok(Uri { user: Some(user), .. }) if side == Side::Callee => user.into(),
+            Ok(Uri { user: Some(user), host, .. }) => format!("{user}@{host}").into(),
+            Ok(Uri { host, .. }) => host.to_string().into(),
+            Err(_) => uri.into(),
+        }
     }
 
     /// The user of ours at an end.
@@ -198,15 +217,44 @@ impl Call {
         NameAddr::parse(text).ok()
     }
 
-    pub(crate) fn caller_tag(&self) -> &str {
-        self.address(Side::Caller).and_then(|address| address.tag()).unwrap_or("")
+    /// Which end sent the request that a message is or answers, if it is of this call at all. Most messages have From and To as others
+    /// before them, to the letter.
+    pub(crate) fn sender(&self, message: &Message) -> Option<Side> {
+        let (from, to) = (message.header(HeaderName::From), message.header(HeaderName::To));
+        if *self.call_id != *message.call_id() {
+            None
+        } else if from == Some(&self.from) {
+            Some(Side::Caller)
+        } else if to == Some(&self.from) {
+            Some(Side::Callee)
+        } else {
+            let tag = self.address(Side::Caller).and_then(|address| address.tag()).unwrap_or("");
+            if message.from_tag().unwrap_or("") == tag {
+                Some(Side::Caller)
+            } else {
+                (message.to_tag().unwrap_or("") == tag).then_some(Side::Callee)
+            }
+        }
+    }
+
+    /// Whether the top Via of a message has the branch of the INVITE.
+    pub(crate) fn is_of_invite(&self, message: &Message) -> bool {
+        let top = split_commas(&self.via).next().and_then(|top| Via::parse(top).ok());
+        let branch = |via: Option<Via<'_>>| via.and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
+        branch(top) == branch(message.top_via().ok())
+    }
+
+    /// Where the caller takes requests.
+    pub(crate) fn target(&self) -> &str {
+        contact_uri(&self.contact).unwrap_or_else(|| self.uri(Side::Caller))
     }
 
     /// Bytes of text that it holds.
     pub(crate) fn held(&self) -> usize {
-        let texts = [&self.call_id, &self.from, &self.to, &self.target, &self.reason];
+        let texts =
+            [&self.call_id, &self.from, &self.to, &self.contact, &self.routes, &self.via, &self.reason, &self.why];
         let users = [&self.caller, &self.callee].into_iter().flatten();
-        let all = texts.into_iter().chain(users).chain(&self.routes);
+        let all = texts.into_iter().chain(users);
         all.map(|text| text.len()).sum::<usize>() + self.dialogs.iter().map(Dialog::held).sum::<usize>()
     }
 }

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use sip_message::{Message, Method};
 use sip_transaction::{Packet, ServerTransactionId};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 /// Calls that are watched at once, at about 1.3 kB each. The next one passes all the same, unwatched and counted
@@ -54,10 +56,9 @@ pub struct Calls {
     config: Config,
     /// In the order in which they began. Boxed, so that a call can be handed out with its end.
     calls: BTreeMap<u64, Box<Call>>,
-    /// The call of a Call-ID and its caller's tag.
-    index: Table<u128, u64>,
-    key: Mac,
-    users: Table<Box<str>, u32>,
+    /// The calls of a Call-ID: hardly ever more than one. Other Call-IDs may share the hash.
+    index: Table<u64, SmallVec<[u64; 1]>>,
+    key: TableKey,
     held_bytes: usize,
     last_number: u64,
     unwatched: u64,
@@ -72,8 +73,7 @@ impl Calls {
             config,
             calls: BTreeMap::new(),
             index: Table::with_hasher(TableKey::new(&mut rng)),
-            key: Mac::new(&mut rng),
-            users: Table::with_hasher(TableKey::new(&mut rng)),
+            key: TableKey::new(&mut rng),
             held_bytes: 0,
             last_number: 0,
             unwatched: 0,
@@ -89,13 +89,12 @@ impl Calls {
         if request.to_tag().is_some() {
             return self.handle_request(now, packet);
         }
-        let key = self.key_of(request.call_id(), request.from_tag().unwrap_or(""));
-        if self.index.contains_key(&key) {
+        if self.find(request).is_some() {
             return;
         }
         let number = self.last_number + 1;
         let name = Id { shard: self.config.shard, number };
-        let call = Box::new(Call::new(now, name, id, packet, users, self.branch_of(request)));
+        let call = Box::new(Call::new(now, name, id, packet, users));
         let held = call.held();
         if self.calls.len() >= self.config.calls_max || self.held_bytes + held > self.config.held_bytes_max {
             self.unwatched += 1;
@@ -103,13 +102,7 @@ impl Calls {
         }
         self.last_number = number;
         self.held_bytes += held;
-        self.index.insert(key, number);
-        for user in users_of(&call) {
-            match self.users.get_mut(user) {
-                Some(count) => *count += 1,
-                None => drop(self.users.insert(user.into(), 1)),
-            }
-        }
+        self.index.entry(self.key.hash_one(request.call_id())).or_default().push(number);
         self.calls.insert(number, call);
         self.looks.set(now.mono, LOOK_EVERY, number);
         self.outputs.push_back(Output::Event(Event::Started(name)));
@@ -118,15 +111,10 @@ impl Calls {
     /// Another request was let through, as received: ACK, CANCEL, BYE, UPDATE, PRACK, INFO .. Those that are no call's are welcome.
     pub fn handle_request(&mut self, now: Now, packet: &Packet) {
         let request = &packet.message;
-        let cancel = request.method() == Method::Cancel;
-        if !cancel && request.to_tag().is_none() {
-            return;
-        }
         let Some((number, sender)) = self.find(request) else { return };
-        let branch = if cancel { self.branch_of(request) } else { 0 };
-        self.step(now, number, |call, _, room| {
-            if cancel {
-                call.handle_cancel(branch);
+        self.step(now, number, |call, room| {
+            if request.method() == Method::Cancel {
+                call.handle_cancel(request);
                 return Step::Stays;
             }
             call.handle_request(now, sender, request, room)
@@ -137,7 +125,7 @@ impl Calls {
     pub fn handle_response(&mut self, now: Now, packet: &Packet) {
         let response = &packet.message;
         let tells = match response.method() {
-            Method::Invite => (101..300).contains(&response.status()),
+            Method::Invite => response.status() > 100,
             Method::Update => (200..300).contains(&response.status()),
             _ => false,
         };
@@ -145,7 +133,7 @@ impl Calls {
             return;
         }
         let Some((number, sender)) = self.find(response) else { return };
-        self.step(now, number, |call, mac, room| call.handle_response(now, sender, packet, mac, room));
+        self.step(now, number, |call, room| call.handle_response(now, sender, packet, room));
     }
 
     /// A message is sent. Of all messages, only a final response to an INVITE other than 2xx matters, whoever has made it: it
@@ -160,8 +148,7 @@ impl Calls {
             return;
         }
         let Some((number, Side::Caller)) = self.find(&refusal) else { return };
-        let branch = self.branch_of(&refusal);
-        self.step(now, number, |call, _, _| call.handle_refusal(refusal.status(), branch));
+        self.step(now, number, |call, _| call.handle_refusal(&refusal));
     }
 
     /// Ends a call, whatever state it is in; `reason` is the value of a Reason field (RFC 3326) for both ends, or empty. `false` when
@@ -174,7 +161,7 @@ impl Calls {
             return false;
         }
         let mut invite = None;
-        self.step(now, id.number, |call, _, _| {
+        self.step(now, id.number, |call, _| {
             let (given_up, step) = call.give_up(reason);
             invite = given_up;
             step
@@ -195,7 +182,8 @@ impl Calls {
 
     /// The calls under way that a user is an end of.
     pub fn calls_of(&self, user: &str) -> usize {
-        self.users.get(user).map_or(0, |count| *count as usize)
+        let with = |call: &&Call| [Side::Caller, Side::Callee].into_iter().any(|side| call.user(side) == Some(user));
+        self.list().filter(with).count()
     }
 
     /// Calls under way.
@@ -216,7 +204,7 @@ impl Calls {
     /// Looks after calls that nobody ends.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(number) = self.looks.take_due(now.mono) {
-            self.step(now, number, |call, _, _| {
+            self.step(now, number, |call, _| {
                 call.look(now, |state| match state {
                     State::Trying | State::Ringing => RINGING_SILENCE_MAX,
                     State::Answered => CALL_SILENCE_MAX,
@@ -238,12 +226,12 @@ impl Calls {
         self.outputs.pop_front()
     }
 
-    /// Lets something happen to a call, and does what comes of it. `change` gets the route key, and how many bytes more may be held.
-    fn step(&mut self, now: Now, number: u64, change: impl FnOnce(&mut Call, &Mac, usize) -> Step) {
+    /// Lets something happen to a call, and does what comes of it. `change` gets how many bytes more may be held.
+    fn step(&mut self, now: Now, number: u64, change: impl FnOnce(&mut Call, usize) -> Step) {
         let Some(call) = self.calls.get_mut(&number) else { return };
         let room = self.config.held_bytes_max.saturating_sub(self.held_bytes);
         let before = call.held();
-        let step = change(call, &self.config.route_mac, room);
+        let step = change(call, room);
         self.held_bytes = self.held_bytes - before + call.held();
         match step {
             Step::Stays => {}
@@ -252,7 +240,7 @@ impl Calls {
                 self.outputs.push_back(Output::Event(answered));
             }
             Step::EndIt => {
-                self.outputs.extend(call.byes().map(|bye| Output::Bye(Box::new(bye))));
+                self.outputs.extend(call.byes(&self.config.route_mac).map(|bye| Output::Bye(Box::new(bye))));
                 self.end(now, number, End::ByUs);
             }
             Step::Over(why) => self.end(now, number, why),
@@ -262,17 +250,15 @@ impl Calls {
     fn end(&mut self, now: Now, number: u64, why: End) {
         let Some(call) = self.calls.remove(&number) else { return };
         self.held_bytes -= call.held();
-        let key = self.key_of(call.call_id(), call.caller_tag());
-        self.index.remove(&key);
-        for user in users_of(&call) {
-            if let Some(count) = self.users.get_mut(user) {
-                *count -= 1;
-                if *count == 0 {
-                    self.users.remove(user);
-                }
+        let key = self.key.hash_one(call.call_id());
+        if let Some(numbers) = self.index.get_mut(&key) {
+            numbers.retain(|other| *other != number);
+            if numbers.is_empty() {
+                self.index.remove(&key);
             }
         }
-        self.outputs.push_back(Output::Event(Event::Ended { call, at: now.wall, why }));
+        let record = Box::new(call.into_record(now, why, None));
+        self.outputs.push_back(Output::Event(Event::Ended(record)));
     }
 
     /// The call that a message belongs to, and which end sent the request.
@@ -280,26 +266,7 @@ impl Calls {
         if self.index.is_empty() {
             return None;
         }
-        let call_id = message.call_id();
-        let of = |tag: &str| self.index.get(&self.key_of(call_id, tag)).copied();
-        if let Some(number) = of(message.from_tag().unwrap_or("")) {
-            return Some((number, Side::Caller));
-        }
-        Some((of(message.to_tag().unwrap_or(""))?, Side::Callee))
+        let numbers = self.index.get(&self.key.hash_one(message.call_id()))?;
+        numbers.iter().find_map(|number| Some((*number, self.calls.get(number)?.sender(message)?)))
     }
-
-    fn key_of(&self, call_id: &str, tag: &str) -> u128 {
-        self.key.of(&[call_id.as_bytes(), tag.as_bytes()])
-    }
-
-    fn branch_of(&self, message: &Message) -> u64 {
-        let via = message.top_via().ok();
-        self.key.of(&[via.and_then(|via| via.branch()).unwrap_or("").as_bytes()]) as u64
-    }
-}
-
-/// Each user once, who may have called themself.
-fn users_of(call: &Call) -> impl Iterator<Item = &str> {
-    let (caller, callee) = (call.user(Side::Caller), call.user(Side::Callee));
-    caller.into_iter().chain(callee.filter(|callee| caller != Some(*callee)))
 }

@@ -25,4 +25,4 @@ pub use dialog::DIALOGS_PER_CALL_MAX;
 pub use id::Id;
 pub use output::{End, Event, Output, Side};
 pub use record::{CallRecord, CallSummary};
-pub use story::{Step, Story};
+pub use story::{Ending, Step, Story, how, span};

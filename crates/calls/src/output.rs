@@ -1,6 +1,7 @@
-use crate::{Bye, Call, Id};
+use crate::{Bye, CallRecord, Id};
 use sip_transaction::ServerTransactionId;
-use std::time::SystemTime;
+use std::fmt;
+use std::str::FromStr;
 
 /// One of the two ends of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +33,44 @@ pub enum End {
     Refused(u16),
     /// We have ended it.
     ByUs,
+    /// It was answered, and given up because the ACK did not get through.
+    NoAck,
     /// The session's refresh did not come in time (RFC 4028 section 8.3).
     Expired,
     /// It was not heard of for so long that nobody believes in it.
     Lost,
+}
+
+/// In words that [`End::from_str`] reads, too.
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::HungUp(Side::Caller) => f.write_str("caller hung up"),
+            End::HungUp(Side::Callee) => f.write_str("callee hung up"),
+            End::Cancelled => f.write_str("cancelled"),
+            End::Refused(status) => write!(f, "refused {status}"),
+            End::ByUs => f.write_str("ended by us"),
+            End::NoAck => f.write_str("no ack"),
+            End::Expired => f.write_str("expired"),
+            End::Lost => f.write_str("lost"),
+        }
+    }
+}
+
+impl FromStr for End {
+    type Err = ();
+    fn from_str(text: &str) -> Result<End, ()> {
+        Ok(match text {
+            "caller hung up" => End::HungUp(Side::Caller),
+            "callee hung up" => End::HungUp(Side::Callee),
+            "cancelled" => End::Cancelled,
+            "ended by us" => End::ByUs,
+            "no ack" => End::NoAck,
+            "expired" => End::Expired,
+            "lost" => End::Lost,
+            _ => End::Refused(text.strip_prefix("refused ").and_then(|status| status.parse().ok()).ok_or(())?),
+        })
+    }
 }
 
 /// What its parent has to do or may want to know, in this order.
@@ -62,12 +97,5 @@ pub enum Event {
     /// It was answered: its first 2xx has come.
     Answered(Id),
     /// It is over, and forgotten but for this.
-    Ended {
-        /// All that was known of it.
-        call: Box<Call>,
-        /// When.
-        at: SystemTime,
-        /// Why.
-        why: End,
-    },
+    Ended(Box<CallRecord>),
 }

@@ -1,3 +1,9 @@
+//! What becomes of calls, in words for people.
+
+use crate::{End, Side};
+use sip_message::reason_phrase;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 /// A call as it went, for people.
@@ -28,4 +34,118 @@ pub struct Step {
     pub label: String,
     /// Whether it had passed before.
     pub repeated: bool,
+}
+
+/// What the sentence about the end of a call is made of.
+#[derive(Debug, Clone)]
+pub struct Ending<'a> {
+    /// Why it is over.
+    pub end: End,
+    /// How the caller is called.
+    pub caller: &'a str,
+    /// How who was called is called.
+    pub callee: &'a str,
+    /// Seconds since the INVITE.
+    pub waited_s: u64,
+    /// Seconds since the first phone rang, if one has.
+    pub rang_s: Option<u64>,
+    /// Seconds since the answer, if there was one.
+    pub talked_s: Option<u64>,
+    /// The highest status but 100 that came from where the INVITE went; 0 when nothing came.
+    pub heard_status: u16,
+    /// Where the INVITE was sent last, if that is known.
+    pub sent_to: Option<SocketAddr>,
+    /// Whether the ACK has passed.
+    pub acknowledged: bool,
+    /// An end that has announced an address which its packets do not come from: where they come from, and what it has announced.
+    pub announced: Option<(IpAddr, String)>,
+    /// What we have refused it for.
+    pub why: &'a str,
+}
+
+/// How a call ended, in one sentence without a full stop.
+pub fn how(ending: &Ending<'_>) -> String {
+    let Ending { caller, callee, .. } = ending;
+    let name = |side: Side| if side == Side::Caller { caller } else { callee };
+    match (ending.end, ending.talked_s) {
+        (End::HungUp(side), Some(talked_s)) => format!("{} hung up after {}", name(side), span(talked_s)),
+        (End::HungUp(_) | End::Cancelled, _) => given_up(ending),
+        (End::Refused(status), _) => refused(ending, status),
+        (End::ByUs, Some(talked_s)) => format!("the operator ended it after {}", span(talked_s)),
+        (End::ByUs, None) => "the operator ended it before it was answered".to_owned(),
+        (End::NoAck, _) => unheard(ending),
+        (End::Expired, _) => format!(
+            "neither {caller} nor {callee} has refreshed the session in time: a phone is gone, or its connection"
+        ),
+        (End::Lost, Some(talked_s)) => format!("nothing more was heard of it, {} after the answer", span(talked_s)),
+        (End::Lost, None) => format!("nothing more was heard of it for {}", span(ending.waited_s)),
+    }
+}
+
+fn given_up(ending: &Ending<'_>) -> String {
+    match ending.rang_s {
+        Some(rang_s) => format!("{} gave up after ringing for {}", ending.caller, span(rang_s)),
+        None => format!("{} gave up after {}, before any phone rang", ending.caller, span(ending.waited_s)),
+    }
+}
+
+fn refused(ending: &Ending<'_>, status: u16) -> String {
+    let Ending { caller, callee, why, .. } = ending;
+    if !why.is_empty() {
+        return (*why).to_owned();
+    }
+    let theirs = ending.heard_status > 0;
+    match status {
+        486 | 600 => format!("{callee} is busy"),
+        603 => format!("{callee} declined"),
+        607 | 608 => format!("{callee} wants no such calls"),
+        480 if !theirs => format!("nobody is registered as {callee}"),
+        480 if ending.rang_s.is_some() => format!("{callee} did not answer"),
+        480 => format!("{callee} takes no calls at the moment"),
+        404 | 604 if theirs => format!("there is no {callee} where the call went"),
+        404 => format!("there is no {callee}"),
+        408 | 487 => match (ending.rang_s, ending.sent_to) {
+            (Some(rang_s), _) => format!("{callee} did not answer within {}", span(rang_s)),
+            (None, Some(address)) => {
+                format!("{callee}'s phone at {address} did not answer within {}", span(ending.waited_s))
+            }
+            (None, None) => format!("{callee}'s phone did not answer within {}", span(ending.waited_s)),
+        },
+        403 if !theirs => format!("{caller} may not call {callee}"),
+        484 => format!("{callee} is not a complete number"),
+        482 | 483 | 440 => "the call went round in a circle".to_owned(),
+        415 | 488 | 606 => format!("{callee}'s phone cannot take such a call ({status} {})", phrase(status)),
+        300..400 => format!("{callee} is elsewhere, and {caller} was told where"),
+        _ if theirs => format!("{callee} refused the call ({status} {})", phrase(status)),
+        503 => "the exchange took no more calls (503 Service Unavailable)".to_owned(),
+        _ => format!("the exchange refused the call ({status} {})", phrase(status)),
+    }
+}
+
+fn unheard(ending: &Ending<'_>) -> String {
+    let callee = ending.callee;
+    let mut words =
+        if ending.acknowledged { format!("ACK never reached {callee}") } else { "ACK never arrived".to_owned() };
+    let _ = match &ending.announced {
+        Some((source, announced)) => {
+            write!(words, ": {source} announced an address we cannot reach ({announced})")
+        }
+        None if ending.acknowledged => write!(words, ", who answered again and again and then hung up"),
+        None => write!(words, ": {} did not hear the answer, or its ACK went elsewhere", ending.caller),
+    };
+    words
+}
+
+fn phrase(status: u16) -> &'static str {
+    reason_phrase(status)
+}
+
+/// A length of time as people say it.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        120..7200 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
 }

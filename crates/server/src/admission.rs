@@ -156,10 +156,10 @@ impl Server {
         let from_trunk = matches!(admitted.caller, Caller::Trunk { .. });
         match admitted.purpose {
             Purpose::Register(_) => Some(Kind::Www),
-            Purpose::User if from_trunk => None,
-            Purpose::User if !self.uses_our_name(packet) && !self.may_lead_out(now, packet, admitted) => None,
+            Purpose::User(_) if from_trunk => None,
+            Purpose::User(_) if !self.uses_our_name(packet) && !self.may_lead_out(now, packet, admitted) => None,
             Purpose::Elsewhere if from_trunk && self.is_ruled(now, packet, admitted) => None,
-            Purpose::Exchange | Purpose::User | Purpose::Elsewhere => Some(Kind::Proxy),
+            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => Some(Kind::Proxy),
         }
     }
 

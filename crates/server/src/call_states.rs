@@ -1,15 +1,16 @@
-//! The call-stateful mode: the calls under way are watched, so that they can be listed, counted and ended. The proxy below does not know.
+//! The calls under way are watched, so that they can be listed, counted and ended. The proxy below does not know.
 
 use crate::Server;
 use crate::admission::Admitted;
 use crate::identity::Caller;
+use crate::purpose::Purpose;
 use calls::{Calls, Id, Output, Users};
 use engine::Now;
-use sip_message::{Method, Uri};
+use sip_message::Method;
 use sip_transaction::{Packet, ServerTransactionId};
 
 impl Server {
-    /// The calls under way, as far as this shard knows; `None` unless calls are watched ([`Mode::CallStateful`](crate::Mode)).
+    /// The calls under way, as far as this shard knows; `None` where they do not stay with us.
     pub fn calls(&self) -> Option<&Calls> {
         self.calls.as_ref()
     }
@@ -26,22 +27,15 @@ impl Server {
         let Some(calls) = &mut self.calls else { return };
         let request = &packet.message;
         // Inside a dialog only what brings our token: anybody else could end what is not theirs in our books.
-        if request.to_tag().is_some() && !admitted.preprocessed.in_known_dialog() {
+        if !admitted.preprocessed.in_known_dialog() && request.to_tag().is_some() {
             return;
         }
         if request.method() != Method::Invite {
             return calls.handle_request(now, packet);
         }
-        let ours = |uri: &Uri<'_>| {
-            let domains = &self.config.domains;
-            if domains.contains(uri, packet.flow.local) { domains.address_of_record(uri) } else { None }
-        };
-        let caller = if let Caller::User(user) = &admitted.caller { Some(user.clone()) } else { None };
-        let callee = request.request_uri_parsed().ok().as_ref().and_then(ours);
-        let users = Users {
-            caller: caller.as_ref().map(|user| user.as_str()),
-            callee: callee.as_ref().map(|user| user.as_str()),
-        };
+        let caller = if let Caller::User(user) = &admitted.caller { Some(user.as_str()) } else { None };
+        let callee = if let Purpose::User(user) = &admitted.purpose { Some(user.as_str()) } else { None };
+        let users = Users { caller, callee };
         calls.handle_invite(now, id, packet, users);
     }
 

@@ -40,9 +40,9 @@ pub struct Config {
 /// The role of the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A transaction-stateful proxy (RFC 3261 section 16.2).
+    /// A transaction-stateful proxy (RFC 3261 section 16.2), which also watches the calls that stay with it ([`Config::record_route`]).
     Stateful,
-    /// The same, which also knows the calls under way.
+    /// The same, and they do stay with it.
     CallStateful,
     /// A stateless proxy (section 16.11): requests are neither forked nor repeated, and go to one target alone.
     Stateless,

@@ -12,7 +12,7 @@ pub(crate) enum Purpose {
     /// The exchange itself.
     Exchange,
     /// A user of ours, or a number that dial rules may know.
-    User,
+    User(AddressOfRecord),
     /// Some place that we are not responsible for.
     Elsewhere,
 }
@@ -32,7 +32,7 @@ impl Server {
                 to.filter(|to| domains.contains(to, local)).and_then(|to| domains.address_of_record(&to)),
             );
         }
-        domains.address_of_record(&uri).map_or(Purpose::Exchange, |_| Purpose::User)
+        domains.address_of_record(&uri).map_or(Purpose::Exchange, Purpose::User)
     }
 
     /// Whether a URI, in a request that came to our address `local`, is ours to answer for. Where its `maddr` names somebody else, that is

@@ -63,8 +63,8 @@ impl Server {
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
         let registrar = sip_registrar::Config { gruus: Some(config.keys.gruus), ..config.registrar.clone() };
-        let watched = config.mode == Mode::CallStateful;
         // A call that does not stay with us cannot be watched.
+        let watched = config.mode == Mode::CallStateful || (config.mode == Mode::Stateful && config.record_route);
         let (realm, record_route) = (config.realm.clone(), config.record_route || watched);
         let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: config.max_breadth };
         let by_rule = config.rules.as_slice().iter().any(|rule| matches!(rule.action, Action::Stateless { .. }));
@@ -291,10 +291,10 @@ impl Server {
                 let reply = self.reply(packet, status).finish();
                 self.layer.refuse(now, id, status, reply);
             }
-            Purpose::Exchange | Purpose::User | Purpose::Elsewhere if admitted.preprocessed.leads_on() => {
+            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere if admitted.preprocessed.leads_on() => {
                 self.forward(now, id, admitted, TargetSet::default());
             }
-            Purpose::Exchange | Purpose::User | Purpose::Elsewhere => {
+            Purpose::Exchange | Purpose::User(_) | Purpose::Elsewhere => {
                 let caller = admitted.caller.clone();
                 self.find_targets(now, Origin::Transaction { id, admitted }, caller);
             }

@@ -42,7 +42,7 @@ pub use header_name::HeaderName;
 pub use header_rules::{HEADER_RULES, HeaderRule, Presence, ProxyMay, Where};
 pub use inspect::{Verdict, inspect};
 pub use malformed::{BadValue, Defect, Malformed};
-pub use message::{CSeq, Field, Message};
+pub use message::{CSeq, Field, Message, split_commas};
 pub use method::Method;
 pub use multipart::{PARTS_MAX, Part};
 pub use name_addr::{Contacts, NameAddr};

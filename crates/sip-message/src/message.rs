@@ -298,7 +298,7 @@ impl Message {
 }
 
 /// The values between the commas of one field's value; commas in quotes and angle brackets do not part.
-pub(crate) fn split_commas(text: &str) -> impl Iterator<Item = &str> {
+pub fn split_commas(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;

@@ -35,15 +35,20 @@ type Name<'a> = Option<(Option<&'a str>, Host<'a>)>;
 impl<'a> Dialog<'a> {
     /// As `request` has it, which may be one of either end.
     pub fn of(request: &'a Message) -> Dialog<'a> {
-        let name = |address: Result<NameAddr<'a>, BadValue>| {
-            address.ok().and_then(|address| address.uri_parsed().ok()).map(|uri| (uri.user, uri.host))
+        Dialog::between(request.call_id(), request.from(), request.to())
+    }
+
+    /// Of the messages with this Call-ID, From and To.
+    pub fn between(
+        call_id: &'a str,
+        from: Result<NameAddr<'a>, BadValue>,
+        to: Result<NameAddr<'a>, BadValue>,
+    ) -> Dialog<'a> {
+        let name = |address: &Result<NameAddr<'a>, BadValue>| {
+            address.as_ref().ok().and_then(|address| address.uri_parsed().ok()).map(|uri| (uri.user, uri.host))
         };
-        Dialog {
-            call_id: request.call_id(),
-            from_tag: request.from_tag().unwrap_or(""),
-            from: name(request.from()),
-            to: name(request.to()),
-        }
+        let from_tag = from.as_ref().ok().and_then(|from| from.tag()).unwrap_or("");
+        Dialog { call_id, from_tag, from: name(&from), to: name(&to) }
     }
 }
 

@@ -10,7 +10,7 @@
 //! Words behind a message: call= (Call-ID, its number), tag= (of bob; `-` for none), cseq=, method= (of a response), contact=, branch=,
 //! se= (Session-Expires), to= (the callee's name), rr= (Record-Route, commas between the values; `us` stands for our own).
 
-use calls::{Bye, Calls, Config, Event, Output, Users};
+use calls::{Bye, CallRecord, Calls, Config, Event, Output, Users};
 use engine::{Mac, Now, Rng};
 use sip_message::{Builder, HeaderName, Message, Method, Transport};
 use sip_proxy::{Dialog, RouteToken};
@@ -33,6 +33,7 @@ pub(crate) fn usual() -> Config {
 pub(crate) struct World {
     pub(crate) calls: Calls,
     pub(crate) now: Now,
+    pub(crate) records: Vec<CallRecord>,
     layer: TransactionLayer,
     mac: Mac,
     invites: HashMap<ServerTransactionId, String>,
@@ -52,7 +53,7 @@ impl World {
         let mac = config.route_mac;
         let layer = TransactionLayer::new(sip_transaction::Config::new(0, Mac::from_key([2; 16])), Rng::from_u64(1));
         let calls = Calls::new(config, Rng::from_u64(2));
-        World { calls, now: Now::read_clocks(), layer, mac, invites: HashMap::new() }
+        World { calls, now: Now::read_clocks(), records: Vec::new(), layer, mac, invites: HashMap::new() }
     }
 
     pub(crate) fn run(&mut self, ladder: &str) {
@@ -62,7 +63,8 @@ impl World {
             was.push((*line).to_owned());
             self.input(line);
             while let Some(output) = self.calls.poll_output() {
-                was.push(format!("-> {}", self.words_of(output)));
+                let words = self.words_of(output);
+                was.push(format!("-> {words}"));
             }
         }
         assert_eq!(lines, was, "\nexpected\n  {}\nbut was\n  {}\n", lines.join("\n  "), was.join("\n  "));
@@ -171,13 +173,16 @@ impl World {
         format!("<sip:{token}@10.0.0.100:5060;lr>")
     }
 
-    fn words_of(&self, output: Output) -> String {
+    fn words_of(&mut self, output: Output) -> String {
         match output {
             Output::Event(Event::Started(id)) => format!("started {id}"),
             Output::Event(Event::Answered(id)) => format!("answered {id}"),
-            Output::Event(Event::Ended { call, at, why }) => {
-                assert!(call.began() <= at && at <= self.now.wall);
-                format!("ended {} {why:?}", call.id())
+            Output::Event(Event::Ended(record)) => {
+                assert!(record.started <= record.ended && record.ended <= self.now.wall);
+                assert_eq!(record.end.to_string().parse(), Ok(record.end));
+                let words = format!("ended {} {:?}", record.id, record.end);
+                self.records.push(*record);
+                words
             }
             Output::GiveUp { invite, reason } if reason.is_empty() => format!("give up {}", self.invites[&invite]),
             Output::GiveUp { invite, reason } => format!("give up {} because {reason}", self.invites[&invite]),
