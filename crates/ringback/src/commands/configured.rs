@@ -1,7 +1,7 @@
 use crate::config::{Config, ConfigFile};
 use crate::exit::Failure;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the configuration comes from, for every command that reads it.
 #[derive(Debug, Args)]
@@ -17,7 +17,18 @@ pub(crate) struct Configured {
     set: Vec<String>,
 }
 
+/// What of [`Configured`] a command line has to say again, where it is to be in a file; `data` is in the configuration.
+pub(crate) struct Said<'a> {
+    pub(crate) config: Option<&'a Path>,
+    pub(crate) set: &'a [String],
+}
+
 impl Configured {
+    /// What was said.
+    pub(crate) fn said(&self) -> Said<'_> {
+        Said { config: self.config.as_deref(), set: &self.set }
+    }
+
     /// Takes what was said in front of the command; what was said behind it counts more.
     pub(crate) fn inherit(&mut self, outer: Configured) {
         self.config = self.config.take().or(outer.config);
@@ -28,6 +39,18 @@ impl Configured {
     /// Whether nothing was said.
     pub(crate) fn is_empty(&self) -> bool {
         self.config.is_none() && self.data.is_none() && self.set.is_empty()
+    }
+
+    /// The exchange that runs on the data folder.
+    pub(crate) fn running(&self) -> Result<Client, Failure> {
+        let (config, _) = self.read()?;
+        let folder = DataFolder::at(&config.data);
+        Client::connect(&folder.control_socket())?.ok_or_else(|| {
+            Failure::negative(format!(
+                "no exchange runs on the data folder {}; start one with `ringback`, or name its folder with --data DIR",
+                config.data.display()
+            ))
+        })
     }
 
     /// Flag over environment over file over default.

@@ -1,10 +1,9 @@
 use super::configured::Configured;
 use crate::console::Console;
-use crate::control;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::control::Command;
+use crate::exit::{Exit, Outcome};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use store::DataFolder;
 
 /// Shows who is registered at the running exchange, and removes registrations.
 #[derive(Debug, Args)]
@@ -40,32 +39,25 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
-    let (configured, command) = match &arguments.verb {
-        Verb::Ls(configured) => (configured, control::REG_LS.to_owned()),
+    match arguments.verb {
+        Verb::Ls(configured) => list(&configured, console),
         Verb::Rm { aor, contact, configured } => {
-            let words = [control::REG_RM, aor].into_iter().chain(contact.as_deref());
-            (configured, words.collect::<Vec<_>>().join(" "))
+            let mut removed = 0;
+            let command = Command::RegRm { aor: aor.clone(), contact };
+            configured.running()?.ask(&command, |value| removed = value["removed"].as_u64().unwrap_or(0))?;
+            console.tell(
+                format!("{removed} removed of {aor}"),
+                || json!({"event": "removed", "aor": aor, "removed": removed}),
+            );
+            Ok(if removed > 0 { Exit::Done } else { Exit::Negative })
         }
-    };
-    let (config, _) = configured.read()?;
-    let Some(bindings) = control::ask(&DataFolder::at(&config.data), &command)? else {
-        return Err(Failure::negative(format!(
-            "no exchange runs on the data folder {}; start one with `ringback`, or name its folder with --data DIR",
-            config.data.display()
-        )));
-    };
-    if let Verb::Rm { aor, .. } = &arguments.verb {
-        let removed = bindings.first().and_then(|value| value["removed"].as_u64()).unwrap_or(0);
-        console.tell(
-            format!("{removed} removed of {aor}"),
-            || json!({"event": "removed", "aor": aor, "removed": removed}),
-        );
-        return Ok(if removed > 0 { Exit::Done } else { Exit::Negative });
     }
-    if bindings.is_empty() {
-        console.say("nobody is registered");
-    }
-    for binding in bindings {
+}
+
+fn list(configured: &Configured, console: &Console) -> Outcome {
+    let mut any = false;
+    configured.running()?.ask(&Command::RegLs, |binding| {
+        any = true;
         let text = |key: &str| match &binding[key] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -79,7 +71,10 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             text("expires_in_s"),
             text("user_agent")
         );
-        console.tell(words, || binding.clone());
+        console.tell(words, || binding);
+    })?;
+    if !any {
+        console.say("nobody is registered");
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 use super::configured::Configured;
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::console::Console;
 use crate::control;
+use crate::desk::Desk;
 use crate::exchange::{self, Certificates, Exchange, Setup};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets;
@@ -39,16 +40,22 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) configured: Configured,
+    /// Makes no accounts in a new data folder: their passwords are printed, and what a service prints is kept in a log
+    #[arg(long)]
+    no_first_accounts: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     let (config, _) = arguments.configured.read()?;
+    if config.log == LogFormat::Json {
+        crate::logs::switch_to_json();
+    }
     let mut rng = net::system_rng();
     let folder = DataFolder::create(&config.data)?;
     let _lock = folder.lock()?;
     let keys = server::Keys::from_secret(folder.key(&mut rng)?);
     let file = folder.users_file();
-    let created = if file.exists() || !config.users.is_empty() {
+    let created = if arguments.no_first_accounts || file.exists() || !config.users.is_empty() {
         Vec::new()
     } else {
         create_first_users(&file, &config.auth.realm, &mut rng)?
@@ -79,7 +86,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
             console.warn(format!("{error}; it is left out"));
         }
         announce(console, &config, &exchange, &created, certificates.authority().as_deref());
-        let running = Running { exchange, certificates, config: &config, configured: &arguments.configured };
+        let desk = Desk { world: exchange.world.clone(), orders: Some(exchange.orders.clone()) };
+        let running = Running { exchange, desk, certificates, config: &config, configured: &arguments.configured };
         let outcome = running.tend(control.ok(), signals, console).await;
         let _ = std::fs::remove_file(folder.control_socket());
         outcome
@@ -319,6 +327,7 @@ fn differences(running: &Config, config: &Config) -> Vec<&'static str> {
 /// An exchange that runs, and what it runs by.
 struct Running<'a> {
     exchange: Exchange,
+    desk: Desk,
     certificates: Certificates,
     config: &'a Config,
     configured: &'a Configured,
@@ -334,7 +343,7 @@ impl Running<'_> {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.hangup.recv() => reload(&self.exchange, self.config, self.configured, console),
-                () = control::serve_one(control.as_ref(), &self.exchange) => continue,
+                () = control::serve_one(control.as_ref(), &self.desk) => continue,
                 _ = housekeeping.tick() => {}
             }
             if let Err(error) = self.exchange.world.refresh_accounts() {

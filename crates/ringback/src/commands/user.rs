@@ -1,7 +1,7 @@
 use super::configured::Configured;
 use crate::config::Config;
 use crate::console::Console;
-use crate::control;
+use crate::control::{Client, Command};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets;
 use clap::{Args, Subcommand};
@@ -125,9 +125,10 @@ impl Users {
     /// So that the change holds when this command ends. An exchange that does not hear it looks for itself, within a second.
     /// The words to add when there is none.
     fn tell_the_exchange(&self) -> String {
-        match control::ask(&self.folder, control::USER_REFRESH) {
-            Ok(Some(_)) => String::new(),
-            _ => format!("\n(kept in {}, on which no exchange runs now)", self.folder.path().display()),
+        let told = Client::connect(&self.folder.control_socket()).ok().flatten();
+        match told.is_some_and(|mut exchange| exchange.ask(&Command::UserRefresh, drop).is_ok()) {
+            true => String::new(),
+            false => format!("\n(kept in {}, on which no exchange runs now)", self.folder.path().display()),
         }
     }
 
@@ -136,8 +137,12 @@ impl Users {
             return Err(Failure::negative(format!("user {name} is in the configuration file: change it there")));
         }
         // The exchange may have been started with a file that this command was not told of.
-        let answer = control::ask(&self.folder, &format!("{} {name}", control::USER_CONFIGURED));
-        if answer.ok().flatten().is_some_and(|answer| answer.first().is_some_and(|value| value["configured"] == true)) {
+        let mut configured = false;
+        if let Some(mut exchange) = Client::connect(&self.folder.control_socket())? {
+            let command = Command::UserConfigured { name: name.to_owned() };
+            exchange.ask(&command, |value| configured = value["configured"] == true)?;
+        }
+        if configured {
             return Err(Failure::negative(format!(
                 "user {name} is in the configuration file of the exchange that runs on this folder: change it there, and send it a SIGHUP"
             )));

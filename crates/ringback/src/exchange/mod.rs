@@ -32,7 +32,6 @@ pub(crate) struct Setup {
 pub(crate) struct Exchange {
     serving: Serving,
     /// The way into its shards.
-    #[expect(dead_code, reason = "for `calls` and `serve`, which are being written")]
     pub(crate) orders: Orders,
     pub(crate) world: World,
 }
