@@ -26,6 +26,7 @@ mod wire_event;
 
 mod chance;
 mod counters;
+mod gate;
 mod tap;
 
 mod island;
@@ -39,6 +40,7 @@ pub use dns::{
 pub use driver::{Later, OVERLOAD_ENDS_AFTER, OVERLOADED_AFTER, SHARD_QUEUE_MAX};
 pub use engine::{Backend, Engine, Output};
 pub use exchange::serve;
+pub use gate::Gate;
 pub use island::thread_cpu_time;
 pub use listen::{Holder, ListenConfig, ListenError, LocalAddress};
 pub use orders::{Orders, REPORT_TIME_MAX};

@@ -1,5 +1,6 @@
 use crate::counters::{Counters, Totals};
 use crate::driver::{Driver, DriverParts, shard_queues};
+use crate::gate::Gate;
 use crate::island::raise_descriptor_limit;
 use crate::listen::{Listening, open};
 use crate::tap::Tap;
@@ -36,6 +37,8 @@ pub struct ServeConfig {
     pub opens_websockets: bool,
     /// Which name servers are asked.
     pub dns: DnsConfig,
+    /// Who decides which sources are let in; without it, all are.
+    pub gate: Option<Arc<dyn Gate>>,
     /// Who watches.
     pub tap: Option<Arc<dyn Tap>>,
 }
@@ -51,6 +54,7 @@ impl Default for ServeConfig {
             tls: None,
             opens_websockets: false,
             dns: DnsConfig::default(),
+            gate: None,
             tap: None,
         }
     }
@@ -110,6 +114,7 @@ where
             shards: shards.clone(),
             inboxes,
             owner: config.owner.clone().filter(|_| drivers > 1),
+            gate: config.gate.clone(),
             tap: config.tap.clone(),
             counters: counters.clone(),
             stop,

@@ -3,6 +3,7 @@ use super::pace::Pace;
 use super::shards::{Inboxes, News, Outboxes, Parcel, SHARD_QUEUE_MAX};
 use super::wires::{UdpWire, Wires};
 use crate::counters::{Counters, count};
+use crate::gate::Gate;
 use crate::island::{Alarm, Unreachable, Watch, pause, precise_pauses};
 use crate::listen::Sockets;
 use crate::serving::Owner;
@@ -44,6 +45,7 @@ pub(crate) struct DriverParts<Answer> {
     pub(crate) shards: Arc<[Outboxes]>,
     pub(crate) inboxes: Inboxes<Answer>,
     pub(crate) owner: Option<Owner>,
+    pub(crate) gate: Option<Arc<dyn Gate>>,
     pub(crate) tap: Option<Arc<dyn Tap>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: oneshot::Receiver<()>,
@@ -74,6 +76,8 @@ pub(crate) struct Driver<E: Engine, B> {
 /// What has come since the last turn.
 struct Arrived<Answer> {
     datagrams: Vec<Datagram>,
+    /// Datagrams that were not let in.
+    limited: usize,
     parcels: Vec<Parcel>,
     news: Vec<News>,
     streams: Vec<WireEvent>,
@@ -84,6 +88,7 @@ impl<Answer> Default for Arrived<Answer> {
     fn default() -> Self {
         Arrived {
             datagrams: Vec::new(),
+            limited: 0,
             parcels: Vec::new(),
             news: Vec::new(),
             streams: Vec::new(),
@@ -114,6 +119,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
                 parts.counters.clone(),
             ),
             arena: ReceiveArena::default(),
+            gate: parts.gate,
             tap: parts.tap,
             counters: parts.counters,
             sent: VecDeque::new(),
@@ -174,7 +180,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         }
         let arrived = &mut self.arrived;
         let mut any = !self.wires.failed.is_empty() || self.overloaded.is_some();
-        any |= self.wires.poll_receive(cx, &mut arrived.datagrams).is_ready();
+        any |= self.wires.poll_receive(cx, &mut arrived.datagrams, &mut arrived.limited).is_ready();
         any |= self.streams.poll_recv_many(cx, &mut arrived.streams, QUEUE_PER_TURN).is_ready();
         any |= self.inboxes.parcels.poll_recv_many(cx, &mut arrived.parcels, QUEUE_PER_TURN).is_ready();
         // All of it, and after the parcels: whoever proved something did so before the parcels that are here.
@@ -198,6 +204,8 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             self.engine.handle_overload(now, overloaded);
         }
         let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len() + arrived.news.len();
+        // They are no work, but the more there are, the sooner the kernel's queue is full again.
+        let messages = messages + std::mem::take(&mut arrived.limited);
         for transaction in std::mem::take(&mut self.wires.failed) {
             self.engine.handle_send_failed(now, transaction);
         }
@@ -254,7 +262,11 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
     fn handle_stream_event(&mut self, now: Now, event: WireEvent) {
         match event {
             WireEvent::Accepted { transport, stream, remote } => {
-                self.wires.connections.accept(transport, stream, remote);
+                if self.wires.admits(now, remote) {
+                    self.wires.connections.accept(transport, stream, remote);
+                } else {
+                    count(&self.wires.counters.connections_limited, 1);
+                }
             }
             WireEvent::Proved { connection, names } => {
                 for shard in (0..self.shards.len()).filter(|shard| *shard != self.index) {
@@ -265,7 +277,11 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             WireEvent::Connected => count(&self.wires.counters.connected, 1),
             WireEvent::Message { flow, bytes } => {
                 count(&self.wires.counters.stream_messages_received, 1);
-                self.handle_message(now, flow, bytes);
+                if self.wires.admits(now, flow.remote) {
+                    self.handle_message(now, flow, bytes);
+                } else {
+                    count(&self.wires.counters.stream_messages_limited, 1);
+                }
             }
             WireEvent::Unreachable(unreachable) => {
                 count(&self.wires.counters.datagrams_unreachable, 1);

@@ -1,4 +1,5 @@
 use crate::counters::{Counters, count};
+use crate::gate::Gate;
 use crate::island::{Unreachable, Watch, take_unreachable};
 use crate::stream::Connections;
 use crate::tap::{Direction, Tap};
@@ -24,8 +25,12 @@ const QUOTED_BYTES_MIN: usize = 256;
 /// ICMP errors taken from one socket at a time.
 const ERRORS_PER_TURN: usize = 64;
 
-/// Batches that one socket may bring in one turn.
-const BATCHES_PER_TURN: usize = 4;
+/// Datagrams let in after which a socket is read no further in one turn: that much work waits.
+const DATAGRAMS_PER_TURN: usize = 4 * BATCH;
+
+/// Batches that one socket may bring in one turn, whatever is let in of them: who knocks in vain holds up those behind him the least
+/// when he is seen off quickly.
+const BATCHES_PER_TURN: usize = 32;
 
 /// A UDP socket, and what tells when to read or write it.
 pub(super) struct UdpWire {
@@ -65,6 +70,7 @@ pub(super) struct Wires {
     pub(super) udp: Vec<UdpWire>,
     pub(super) connections: Connections,
     pub(super) arena: ReceiveArena,
+    pub(super) gate: Option<Arc<dyn Gate>>,
     pub(super) tap: Option<Arc<dyn Tap>>,
     pub(super) counters: Arc<Counters>,
     /// The latest datagrams whose failure someone wants to hear of.
@@ -74,14 +80,37 @@ pub(super) struct Wires {
 }
 
 impl Wires {
-    /// Puts what the UDP sockets bring into `datagrams`, a bounded number of batches each. Ready when there is any.
-    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>, datagrams: &mut Vec<Datagram>) -> Poll<()> {
+    /// Puts what the UDP sockets bring, a bounded number of batches each, into `datagrams`, and adds what was not let in to `limited`.
+    /// Ready when there is any of either.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        datagrams: &mut Vec<Datagram>,
+        limited: &mut usize,
+    ) -> Poll<()> {
+        let (taken_before, limited_before) = (datagrams.len(), *limited);
+        let now = self.gate.as_ref().map(|_| Now::read_clocks());
+        let mut admits = |remote| match (&self.gate, now) {
+            (Some(gate), Some(now)) => {
+                let admits = gate.admits(now, remote);
+                *limited += usize::from(!admits);
+                admits
+            }
+            _ => true,
+        };
         for wire in &self.udp {
             // Unless ready: no error of the socket itself is known to come from here, and the next poll would report it again.
-            let _ = poll_receive_one(wire, &mut self.arena, cx, datagrams);
+            let _ = poll_receive_one(wire, &mut self.arena, cx, &mut admits, datagrams);
         }
-        count(&self.counters.datagrams_received, datagrams.len());
-        if datagrams.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        let (taken, limited) = (datagrams.len() - taken_before, *limited - limited_before);
+        count(&self.counters.datagrams_received, taken + limited);
+        count(&self.counters.datagrams_limited, limited);
+        if taken + limited == 0 { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Whether something that came from there over a stream is let in.
+    pub(super) fn admits(&self, now: Now, remote: SocketAddr) -> bool {
+        self.gate.as_ref().is_none_or(|gate| gate.admits(now, remote))
     }
 
     /// Whether more datagrams wait to be received than half of what the kernel has room for.
@@ -158,12 +187,14 @@ fn poll_receive_one(
     wire: &UdpWire,
     arena: &mut ReceiveArena,
     cx: &mut Context<'_>,
+    admits: &mut impl FnMut(SocketAddr) -> bool,
     datagrams: &mut Vec<Datagram>,
 ) -> Poll<io::Result<()>> {
+    let enough = datagrams.len() + DATAGRAMS_PER_TURN;
     let mut batches = 0;
-    while batches < BATCHES_PER_TURN {
+    while batches < BATCHES_PER_TURN && datagrams.len() < enough {
         let mut guard = ready!(wire.watch.poll_readable(cx))?;
-        let received = wire.socket.receive(arena, &mut |datagram| datagrams.push(datagram));
+        let received = wire.socket.receive_from(arena, admits, &mut |datagram| datagrams.push(datagram));
         match received {
             Ok(BATCH) => batches += 1,
             // Whatever comes after this makes the socket ready again.

@@ -104,7 +104,20 @@ impl<T> UdpBatch<T> {
     /// Receives one batch without waiting, and tells how many there were: 0 when none is waiting, fewer than [`crate::BATCH`] when no
     /// more are waiting.
     pub fn receive(&self, arena: &mut ReceiveArena, each: &mut impl FnMut(Datagram)) -> io::Result<usize> {
+        self.receive_from(arena, &mut |_| true, each)
+    }
+
+    /// The same of those senders only whom `admits` lets in: what others have sent is counted, but not even copied.
+    pub(crate) fn receive_from(
+        &self,
+        arena: &mut ReceiveArena,
+        admits: &mut impl FnMut(SocketAddr) -> bool,
+        each: &mut impl FnMut(Datagram),
+    ) -> io::Result<usize> {
         arena.0.receive(self.socket.as_fd(), |received| {
+            if !admits(received.remote) {
+                return;
+            }
             let local = match received.destination {
                 Some((std::net::IpAddr::V6(ip), scope)) => SocketAddrV6::new(ip, self.local.port(), 0, scope).into(),
                 Some((ip, _)) => SocketAddr::new(ip, self.local.port()),

@@ -178,6 +178,7 @@ enum Never {}
 impl Engine for Never {
     type Ask = ();
     type Answer = ();
+    type Event = std::convert::Infallible;
     fn handle_packet(&mut self, _: Now, _: Flow, _: Bytes) {}
     fn handle_send_failed(&mut self, _: Now, _: ClientTransactionId) {}
     fn handle_proved(&mut self, _: Now, _: ConnectionId, _: Vec<String>) {}
