@@ -52,6 +52,8 @@ pub(crate) struct Bans {
     by_end: BTreeSet<(SystemTime, Block)>,
     lengths: Vec<(u8, usize)>,
     max: usize,
+    /// Those that went by themselves, until somebody asks.
+    forgotten: Vec<Network>,
 }
 
 struct Held {
@@ -63,7 +65,7 @@ struct Held {
 impl Bans {
     pub(crate) fn new(rng: &mut Rng, max: usize) -> Bans {
         let held = Table::with_hasher(TableKey::new(rng));
-        Bans { held, by_end: BTreeSet::new(), lengths: Vec::new(), max: max.max(1) }
+        Bans { held, by_end: BTreeSet::new(), lengths: Vec::new(), max: max.max(1), forgotten: Vec::new() }
     }
 
     /// Whether a source is banned.
@@ -87,13 +89,7 @@ impl Bans {
     /// Holds a ban, in the place of an earlier one of the same block. Those that ended more than `remembered` ago are forgotten.
     pub(crate) fn put(&mut self, now: Now, block: Block, ban: &Ban, remembered: Duration) {
         self.remove(block);
-        while let Some((until, first)) = self.by_end.first().copied() {
-            let forgotten = now.wall.duration_since(until).is_ok_and(|ended| ended >= remembered);
-            if !forgotten && self.held.len() < self.max {
-                break;
-            }
-            self.remove(first);
-        }
+        self.forget(now, remembered, self.max - 1);
         let why = ban.why.get(..ban.why.floor_char_boundary(WHY_BYTES_MAX)).unwrap_or_default().into();
         self.held.insert(block, Held { until: ban.until, why, times: ban.times });
         self.by_end.insert((ban.until, block));
@@ -101,6 +97,25 @@ impl Bans {
             Some((_, count)) => *count += 1,
             None => self.lengths.push((block.length, 1)),
         }
+    }
+
+    /// Forgets those that ended more than `remembered` ago, and what there is beyond `max`.
+    pub(crate) fn forget(&mut self, now: Now, remembered: Duration, max: usize) {
+        while let Some((until, first)) = self.by_end.first().copied() {
+            let is_long_over = now.wall.duration_since(until).is_ok_and(|ended| ended >= remembered);
+            if !is_long_over && self.held.len() <= max {
+                break;
+            }
+            self.remove(first);
+            // Whoever keeps bans elsewhere hears of it, unless he never asks: then he has long forgotten more than is here.
+            if self.forgotten.len() < self.max {
+                self.forgotten.push(first.network());
+            }
+        }
+    }
+
+    pub(crate) fn take_forgotten(&mut self) -> Vec<Network> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Forgets a ban; tells whether it was in force at `now`.

@@ -170,6 +170,17 @@ impl Guard {
         self.bans.lift(now, block)
     }
 
+    /// Forgets bans that have ended long ago. To be called now and then; nothing wrong is seen without.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.bans.forget(now, self.config.ban_max, usize::MAX);
+    }
+
+    /// Networks whose ban was forgotten since the last time, because it had ended long ago or there were too many: for who keeps bans,
+    /// too. One that was banned again meanwhile may be among them.
+    pub fn take_forgotten(&mut self) -> Vec<Network> {
+        self.bans.take_forgotten()
+    }
+
     /// The bans in force, the one that ends first in front.
     pub fn bans(&self, now: Now) -> Vec<Ban> {
         self.bans.in_force(now)

@@ -182,9 +182,13 @@ fn each_ban_is_twice_as_long_as_the_one_before_until_it_is_long_enough() {
         assert_eq!(post.packet("192.0.2.1"), Verdict::Stranger);
         assert_eq!(post.guard.bans(post.now), []);
     }
-    // It is remembered as long as the longest lasts. Others must come for it to be noticed.
-    post.wait(3600 * S);
-    post.offends("192.0.2.9", Offence::Scanner);
+    // It is remembered as long as the longest lasts.
+    post.wait(3600 * S - S);
+    post.guard.handle_timeout(post.now);
+    assert_eq!(post.guard.take_forgotten(), []);
+    post.wait(S);
+    post.guard.handle_timeout(post.now);
+    assert_eq!(post.guard.take_forgotten(), [network("192.0.2.1")]);
     assert_eq!(post.offends("192.0.2.1", Offence::Scanner).expect("a ban").times, 1);
 }
 
@@ -358,6 +362,7 @@ fn there_is_room_for_so_many_bans_and_the_one_that_ends_first_goes() {
         let ban = Ban { network, until, why: "é".repeat(WHY_BYTES_MAX), times: 1 };
         post.guard.ban(post.now, &ban).expect("not allowed");
     }
+    assert_eq!(post.guard.take_forgotten(), [Network::of(Address::from(max - 1).0, 32)]);
     let bans = post.guard.bans(post.now);
     assert_eq!((bans.len() as u32, bans[0].why.len()), (max, WHY_BYTES_MAX));
     assert_eq!((post.packet(max - 1), post.packet(max), post.packet(0)), {
