@@ -41,8 +41,8 @@ impl Scenario {
     }
 }
 
-/// Who registers: the `USER:PASS@DOMAIN` of the command line.
-#[derive(Debug, Clone)]
+/// Who registers: the `USER:PASS@DOMAIN` of the command line (the password is not in its `Debug`).
+#[derive(Clone)]
 pub struct Account {
     /// The user's name; with several users, what their names begin with.
     pub user: String,
@@ -50,6 +50,12 @@ pub struct Account {
     pub password: String,
     /// The domain of their addresses-of-record.
     pub domain: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).field("domain", &self.domain).finish_non_exhaustive()
+    }
 }
 
 /// What to do, to whom, how fast and for how long.

@@ -8,8 +8,8 @@ use sip_ua::{Identity, RegistrationId, Route};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub usize);
 
-/// A name at an exchange, and the password that proves it.
-#[derive(Debug, Clone)]
+/// A name at an exchange, and the password that proves it (which is not in its `Debug`).
+#[derive(Clone)]
 pub struct Account {
     /// The user's name, in the address-of-record and in Digest.
     pub user: String,
@@ -23,6 +23,14 @@ pub struct Account {
     pub via: Option<String>,
     /// The transport to use where no URI names one.
     pub transport: Option<Transport>,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut account = f.debug_struct("Account");
+        account.field("user", &self.user).field("domain", &self.domain).field("via", &self.via);
+        account.field("transport", &self.transport).finish_non_exhaustive()
+    }
 }
 
 impl Account {

@@ -1,7 +1,8 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
 use crate::commands::{
-    answer, call, completions, config, demo, inspect, load, message, options, reg, register, route, serve, user,
+    answer, call, completions, config, demo, deploy, inspect, load, man, message, options, reg, register, route, serve,
+    user,
 };
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
@@ -47,7 +48,9 @@ pub(crate) enum Command {
     Load(load::Arguments),
     Route(route::Arguments),
     Config(config::Arguments),
+    Deploy(deploy::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 impl Arguments {

@@ -1,7 +1,8 @@
-use serde_json::Value;
+use crate::logs;
+use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
 
 /// Where words and events go: words to standard output, or to standard error while events go to standard output as JSON.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,8 @@ impl Console {
     pub(crate) fn say(&self, words: impl Display) {
         match (self.quiet, self.json) {
             (true, _) => {}
+            // Who reads a log in JSON reads the events as well.
+            (false, true) if logs::are_json() => {}
             (false, true) => write_line(&mut std::io::stderr(), &words),
             (false, false) => write_line(&mut std::io::stdout(), &words),
         }
@@ -23,6 +26,9 @@ impl Console {
 
     /// Why something did not work: said even when quiet, and not as an error of this program.
     pub(crate) fn complain(&self, words: impl Display) {
+        if logs::are_json() {
+            return log(Level::WARN, words);
+        }
         match (self.quiet, self.json) {
             (true, _) | (_, true) => write_line(&mut std::io::stderr(), &words),
             (false, false) => write_line(&mut std::io::stdout(), &words),
@@ -47,12 +53,18 @@ impl Console {
 
     /// What went wrong.
     pub(crate) fn error(&self, words: impl Display) {
+        if logs::are_json() {
+            return log(Level::ERROR, words);
+        }
         let (red, plain) = if self.color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         write_line(&mut std::io::stderr(), &format!("{red}error{plain}: {words}"));
     }
 
     /// What somebody should look at one day.
     pub(crate) fn warn(&self, words: impl Display) {
+        if logs::are_json() {
+            return log(Level::WARN, words);
+        }
         let (yellow, plain) = if self.color { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
         write_line(&mut std::io::stderr(), &format!("{yellow}warning{plain}: {words}"));
     }
@@ -71,13 +83,7 @@ impl Console {
             (false, 2) => "debug",
             (false, _) => "trace",
         };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        // Fails only if there is a subscriber already, which then serves as well.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(self.color)
-            .with_writer(std::io::stderr)
-            .try_init();
+        logs::start(level, self.color);
     }
 }
 
@@ -85,6 +91,11 @@ impl Console {
 pub(crate) fn wants_color(no_color: bool) -> bool {
     let refused = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// A line of the log, whatever it lets through.
+fn log(level: Level, words: impl Display) {
+    write_line(&mut std::io::stderr(), &logs::line(level, "ringback", words, Map::new()));
 }
 
 /// A reader who has gone away is no reason to fail.

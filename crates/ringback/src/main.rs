@@ -12,9 +12,10 @@ mod control;
 mod desk;
 mod exchange;
 mod exit;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))] // until `serve` opens it
+#[allow(dead_code, unused_imports)] // until `serve` opens it
 mod http;
 mod interrupt;
+mod logs;
 mod moment;
 mod secrets;
 mod telephone;

@@ -1,6 +1,6 @@
 use engine::Now;
 use net::{Direction, Tap};
-use sip_message::{HeaderName, Message};
+use sip_message::{HeaderName, Message, without_secrets};
 use sip_transaction::Flow;
 use std::sync::Arc;
 use tracing::{Level, debug, enabled, info};
@@ -20,7 +20,7 @@ impl Tap for Trace {
         };
         let (transport, remote) = (flow.transport.as_str(), flow.remote);
         info!("{arrow} {} {word} {remote} over {transport}{}", summary(bytes), session(bytes));
-        debug!("{arrow} {} bytes {word} {remote} over {transport}\n{}", bytes.len(), String::from_utf8_lossy(bytes));
+        debug!("{arrow} {} bytes {word} {remote} over {transport}\n{}", bytes.len(), without_secrets(bytes));
     }
 }
 

@@ -1,7 +1,9 @@
 use crate::config::{Config, ConfigFile};
+use crate::control::Client;
 use crate::exit::Failure;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use store::DataFolder;
 
 /// Where the configuration comes from, for every command that reads it.
 #[derive(Debug, Args)]

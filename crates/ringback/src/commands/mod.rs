@@ -5,8 +5,10 @@ pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod deploy;
 pub(crate) mod inspect;
 pub(crate) mod load;
+pub(crate) mod man;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod reg;
@@ -32,6 +34,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             Command::Reg(arguments) => Some(arguments.configured()),
             Command::Config(arguments) => arguments.configured(),
             Command::Route(arguments) => Some(arguments.configured()),
+            Command::Deploy(arguments) => Some(arguments.configured()),
             _ => None,
         };
         let configured = configured.ok_or_else(|| Failure::usage("this command takes no --config, --data or --set"))?;
@@ -48,7 +51,9 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Command::Message(arguments) => message::run(&arguments, console),
         Command::Options(arguments) => options::run(&arguments, console),
         Command::Load(arguments) => load::run(&arguments, console),
+        Command::Deploy(arguments) => deploy::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments, console),
         Command::Config(arguments) => config::run(arguments, console),
         Command::Route(arguments) => route::run(&arguments, console),
         Command::Inspect(arguments) => inspect::run(&arguments, console),

@@ -9,7 +9,6 @@ mod port;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(test, allow(unused_imports))] // until `serve` fills them in
 pub(crate) use metrics::{GuardNumbers, Numbers, StoreNumbers};
 pub(crate) use pages::{Status, router};
 pub(crate) use port::Port;

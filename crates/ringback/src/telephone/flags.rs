@@ -5,6 +5,7 @@ use media::Source;
 use net::{ListenConfig, PemFile, Tls, TlsSetup};
 use sdp::Codec;
 use sip_message::{Scheme, Transport, Uri};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -68,11 +69,17 @@ pub(crate) struct SoundFlags {
 }
 
 /// A user, its password and its exchange.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
     password: String,
     domain: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.domain)
+    }
 }
 
 impl FromStr for Credentials {
