@@ -8,6 +8,7 @@ mod conformance;
 mod floors;
 mod fuzz;
 mod interop;
+mod netns;
 mod peers;
 mod process;
 mod test;

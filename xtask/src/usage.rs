@@ -42,7 +42,7 @@ fn run_ns(id: u32) -> u64 {
 
 /// One process of a group.
 pub(crate) struct Member {
-    id: u32,
+    pub(crate) id: u32,
 }
 
 /// Every process of the group that still runs, from /proc/ID/stat (proc(5): after the name in brackets, the state is field 3,

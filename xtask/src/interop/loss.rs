@@ -1,11 +1,11 @@
 //! A tenth of all packets is lost: every call still succeeds, because both sides and the exchange send again (RFC 3261 section 17).
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::{Needs, Row, World};
+use crate::netns::Netns;
 use crate::peers::ringback::{self, Setup};
 use crate::peers::sipp::{self, End, Script};
 use crate::process::{Scope, tail};
@@ -21,12 +21,12 @@ const WITHIN: Duration = Duration::from_secs(80);
 const PATIENT: [&str; 4] = ["-default_behaviors", "all,-abortunexp", "-max_invite_retrans", "10"];
 
 fn calls_succeed(world: &World) -> Result<()> {
-    let net = Netns::new(&format!("ringback-{}", std::process::id()))?;
-    let scope = Scope::new(world.scope.dir().join("lossy"), world.scope.index())?.inside(&net.0);
+    let net = Netns::new("loss")?;
+    let scope = Scope::new(world.scope.dir().join("lossy"), world.scope.index())?.inside(net.name());
     let (exchange, carol, caller) = (scope.ip(1), scope.ip(3), scope.ip(2));
     let server = ringback::start(&scope, &Setup::on(&exchange))?;
     sipp::register_ok(&scope, &exchange, "carol", &carol, &format!("{carol}:5060"))?;
-    net.lose_a_tenth()?;
+    lose_a_tenth(&net)?;
     let lines = "
         < INVITE
         > 180 INVITE
@@ -54,56 +54,25 @@ fn calls_succeed(world: &World) -> Result<()> {
     arguments.extend(PATIENT);
     let mut caller = End::start(&scope, &caller, "udp", &calls, &arguments)?;
     let outcome = caller.finish(&scope, WITHIN);
-    let lost = net.lost()?;
+    let lost = lost(&net)?;
     println!("  ({lost} packets of {CALLS} calls were lost)");
     outcome.with_context(|| format!("{lost} packets were lost; the exchange said:\n{}", tail(&server.stderr())))?;
     ensure!(lost > u64::from(CALLS) / 2, "only {lost} packets were lost: the rule does not work");
     Ok(())
 }
 
-/// A network namespace of ours, with nothing but a loopback interface.
-struct Netns(String);
-
-impl Netns {
-    fn new(name: &str) -> Result<Self> {
-        run("ip", &["netns", "add", name])?;
-        let net = Self(name.to_owned());
-        net.run("ip", &["link", "set", "lo", "up"])?;
-        Ok(net)
-    }
-
-    /// From now on, of UDP packets one in ten is dropped on its way in.
-    fn lose_a_tenth(&self) -> Result<()> {
-        self.run("nft", &["add", "table", "inet", "loss"])?;
-        let chain = "add chain inet loss input { type filter hook input priority 0; policy accept; }";
-        self.run("nft", &[chain])?;
-        self.run("nft", &["add rule inet loss input meta l4proto udp numgen random mod 10 0 counter drop"])?;
-        Ok(())
-    }
-
-    /// How many were dropped.
-    fn lost(&self) -> Result<u64> {
-        let rules = self.run("nft", &["list", "chain", "inet", "loss", "input"])?;
-        let after = rules.split("counter packets ").nth(1).context("no counter in nft's list")?;
-        Ok(after.split_whitespace().next().unwrap_or_default().parse()?)
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let mut all = vec!["netns", "exec", &self.0, program];
-        all.extend(arguments);
-        run("ip", &all)
-    }
+/// From now on, of UDP packets one in ten is dropped on its way in.
+fn lose_a_tenth(net: &Netns) -> Result<()> {
+    net.run("nft", &["add", "table", "inet", "loss"])?;
+    let chain = "add chain inet loss input { type filter hook input priority 0; policy accept; }";
+    net.run("nft", &[chain])?;
+    net.run("nft", &["add rule inet loss input meta l4proto udp numgen random mod 10 0 counter drop"])?;
+    Ok(())
 }
 
-impl Drop for Netns {
-    fn drop(&mut self) {
-        let _ = run("ip", &["netns", "del", &self.0]);
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program).args(arguments).output().with_context(|| format!("starting {program}"))?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program} {} failed: {error}", arguments.join(" "));
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// How many were dropped.
+fn lost(net: &Netns) -> Result<u64> {
+    let rules = net.run("nft", &["list", "chain", "inet", "loss", "input"])?;
+    let after = rules.split("counter packets ").nth(1).context("no counter in nft's list")?;
+    Ok(after.split_whitespace().next().unwrap_or_default().parse()?)
 }

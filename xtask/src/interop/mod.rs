@@ -5,17 +5,23 @@ mod attacks;
 mod browser;
 mod calls;
 mod dialogs;
+mod disk;
 mod domains;
+mod durable;
 mod exchange;
 mod floods;
 mod forking;
+mod hostile;
 mod loss;
 mod operator;
 mod phone;
 mod races;
 mod roles;
+mod scanners;
+mod spoofed;
 mod stage;
 mod strangers;
+mod street;
 mod tls;
 
 use std::path::PathBuf;
@@ -144,6 +150,11 @@ fn scenarios() -> Vec<Scenario> {
         operator::SCENARIOS,
         floods::SCENARIOS,
         strangers::SCENARIOS,
+        scanners::SCENARIOS,
+        spoofed::SCENARIOS,
+        durable::SCENARIOS,
+        disk::SCENARIOS,
+        hostile::SCENARIOS,
         roles::SCENARIOS,
         domains::SCENARIOS,
         tls::SCENARIOS,

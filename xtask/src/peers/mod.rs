@@ -3,11 +3,14 @@
 pub(crate) mod baresip;
 pub(crate) mod browser;
 pub(crate) mod dnsmasq;
+pub(crate) mod http;
 pub(crate) mod kamailio;
 pub(crate) mod raw;
 pub(crate) mod ringback;
 pub(crate) mod sip;
 pub(crate) mod sipp;
+pub(crate) mod spoof;
+pub(crate) mod strace;
 pub(crate) mod tls;
 
 /// The password of every account in these tests.

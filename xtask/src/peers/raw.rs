@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use socket2::{Domain, Socket, Type};
 
+use super::PASSWORD;
+use super::sip::{self, Challenge, Text};
 use crate::process::eventually;
 
 /// How long a socket of ours may linger in a process that another thread is just starting.
@@ -45,6 +47,31 @@ impl UdpPeer {
 }
 
 impl UdpPeer {
+    /// Registers `user`, whose password is everybody's, from `ip`, where this socket is, at `exchange`: the final answer. `number` grows;
+    /// `more` are further lines of the REGISTER, Contact among them.
+    pub(crate) fn register(&self, exchange: &str, user: &str, ip: &str, number: u32, more: &str) -> Result<String> {
+        let first = self.answer(exchange, &sip::register(exchange, user, ip, 2 * number, more))?;
+        let Some(challenge) = Challenge::of(&Text::new(&first)) else { return Ok(first) };
+        let answer = challenge.answer(user, PASSWORD, "REGISTER", &format!("sip:{exchange}"), 1);
+        let more = format!("{more}Authorization: {answer}\r\n");
+        self.answer(exchange, &sip::register(exchange, user, ip, 2 * number + 1, &more))
+    }
+
+    /// Sends a request to `to`:5060 and returns its final answer, whatever else arrives meanwhile.
+    pub(crate) fn answer(&self, to: &str, request: &str) -> Result<String> {
+        self.send(to, request.as_bytes())?;
+        let asked = Text::new(request);
+        self.wait_for("final answer", self.0.read_timeout()?.unwrap_or(ANSWER), |text| {
+            let answer = Text::new(text);
+            answer.status() >= Some(200) && (answer.call_id(), answer.cseq()) == (asked.call_id(), asked.cseq())
+        })
+    }
+
+    /// How long an answer is waited for.
+    pub(crate) fn be_patient(&self, time: Duration) -> Result<()> {
+        Ok(self.0.set_read_timeout(Some(time))?)
+    }
+
     /// Everything that arrives until `deadline`.
     pub(crate) fn receive_until(&self, deadline: Instant) -> Result<Vec<String>> {
         let mut all = Vec::new();
@@ -68,10 +95,13 @@ impl UdpPeer {
         let deadline = Instant::now() + within;
         let mut datagram = vec![0; 65_536];
         let mut seen = Vec::new();
+        let patience = self.0.read_timeout()?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.0.set_read_timeout(Some(left))?;
-            let Ok(len) = self.0.recv(&mut datagram) else { bail!("no {what} within {within:?}, but {seen:#?}") };
+            let received = self.0.recv(&mut datagram);
+            self.0.set_read_timeout(patience)?;
+            let Ok(len) = received else { bail!("no {what} within {within:?}, but {seen:#?}") };
             let text = String::from_utf8_lossy(&datagram[..len]).into_owned();
             if wanted(&text) {
                 return Ok(text);

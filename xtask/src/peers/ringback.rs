@@ -52,7 +52,7 @@ impl<'a> Setup<'a> {
         // What is not asked for is off: exchanges run side by side.
         let begins = |key: &str| listen.lines().any(|line| line.starts_with(&format!("{key} =")));
         let off: String =
-            ["tls", "wss"].into_iter().filter(|key| !begins(key)).map(|key| format!("{key} = []\n")).collect();
+            ["tls", "wss", "http"].into_iter().filter(|key| !begins(key)).map(|key| format!("{key} = []\n")).collect();
         let mut text = format!(
             "data = \"{}\"\ndomains = [\"{domain}\"]\n\n[listen]\nudp = [\"{ip}:5060\"]\ntcp = [\"{ip}:5060\"]\n{listen}{off}\n{more}\n",
             data.display()

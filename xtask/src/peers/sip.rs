@@ -56,6 +56,16 @@ impl<'a> Text<'a> {
     }
 }
 
+/// A REGISTER of `user` at `exchange` from `ip`:5060, one of a kind by its number; `more` are further lines, Contact among them.
+pub(crate) fn register(exchange: &str, user: &str, ip: &str, number: u32, more: &str) -> String {
+    format!(
+        "REGISTER sip:{exchange} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:5060;branch=z9hG4bKr{user}{number};rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:{user}@{exchange}>;tag=1\r\nTo: <sip:{user}@{exchange}>\r\nCall-ID: {user}@{ip}\r\nCSeq: {} REGISTER\r\n\
+         {more}Content-Length: 0\r\n\r\n",
+        number + 1
+    )
+}
+
 /// A Digest challenge (RFC 2617 with `qop=auth`, RFC 3261 section 22).
 #[derive(Clone)]
 pub(crate) struct Challenge {

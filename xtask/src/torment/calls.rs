@@ -18,37 +18,37 @@ const HOLD_MS: (u64, u64) = (50, 3000);
 
 /// Which end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Caller,
     Callee,
 }
 
 /// What one end sends.
-pub(super) type Sent = (Side, Vec<u8>);
+pub(crate) type Sent = (Side, Vec<u8>);
 
 /// All of them, by Call-ID.
-pub(super) struct Calls {
+pub(crate) struct Calls {
     domain: String,
     caller: String,
     callee: String,
     callees: Vec<String>,
     calls: HashMap<String, Call>,
     begun: u64,
-    pub(super) tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// What was seen.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Calls that both ends knew to be established.
-    pub(super) established: u64,
+    pub(crate) established: u64,
     /// Those of them that ended: the BYE reached the other end, and its 200 came back.
-    pub(super) ended: u64,
+    pub(crate) ended: u64,
     /// Those that did not, and why.
-    pub(super) failed: u64,
-    pub(super) faults: Vec<String>,
+    pub(crate) failed: u64,
+    pub(crate) faults: Vec<String>,
     /// INVITEs that were refused, by status.
-    pub(super) refused: BTreeMap<u16, u64>,
+    pub(crate) refused: BTreeMap<u16, u64>,
 }
 
 struct Call {
@@ -80,7 +80,7 @@ impl Call {
 
 impl Calls {
     /// `callees` of `domain` are called in turns; the addresses are those of the two ends' sockets.
-    pub(super) fn new(domain: &str, caller: &str, callee: &str, callees: &[String]) -> Self {
+    pub(crate) fn new(domain: &str, caller: &str, callee: &str, callees: &[String]) -> Self {
         Self {
             domain: domain.to_owned(),
             caller: caller.to_owned(),
@@ -93,12 +93,12 @@ impl Calls {
     }
 
     /// How many are established, with nobody hanging up yet.
-    pub(super) fn established(&self) -> usize {
+    pub(crate) fn established(&self) -> usize {
         self.calls.values().filter(|call| call.established()).count()
     }
 
     /// An INVITE to the next callee.
-    pub(super) fn begin(&mut self, now: Instant, rng: &mut Rng) -> Sent {
+    pub(crate) fn begin(&mut self, now: Instant, rng: &mut Rng) -> Sent {
         self.begun += 1;
         let Self { domain, caller, begun: number, .. } = self;
         let user = &self.callees[*number as usize % self.callees.len()];
@@ -124,7 +124,7 @@ impl Calls {
     }
 
     /// Whatever came to one end.
-    pub(super) fn handle(&mut self, now: Instant, side: Side, message: &Text<'_>) -> Vec<Sent> {
+    pub(crate) fn handle(&mut self, now: Instant, side: Side, message: &Text<'_>) -> Vec<Sent> {
         let mut out = Vec::new();
         let id = message.call_id();
         let Some(call) = self.calls.get_mut(id) else { return out };
@@ -195,7 +195,7 @@ impl Calls {
     }
 
     /// From now on all established calls are due to be hung up, and the others are forgotten: the exchange was killed.
-    pub(super) fn hang_up_all(&mut self, now: Instant) {
+    pub(crate) fn hang_up_all(&mut self, now: Instant) {
         self.calls.retain(|_, call| call.established());
         for call in self.calls.values_mut() {
             call.until = now;
@@ -207,7 +207,7 @@ impl Calls {
     }
 
     /// BYEs that are due, and those to be sent again.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Sent> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Sent> {
         let (mut out, mut given_up) = (Vec::new(), Vec::new());
         for (id, call) in &mut self.calls {
             if !call.established() {

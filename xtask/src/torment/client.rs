@@ -17,13 +17,13 @@ const TICK: Duration = Duration::from_millis(1);
 const BATCH: usize = 512;
 
 /// Telephones on two sockets.
-pub(super) struct Client {
+pub(crate) struct Client {
     /// The called ends; the telephones register from here.
     phones_socket: UdpSocket,
     callers_socket: UdpSocket,
     exchange: (String, u16),
-    pub(super) phones: Phones,
-    pub(super) calls: Calls,
+    pub(crate) phones: Phones,
+    pub(crate) calls: Calls,
     rng: Rng,
     /// REGISTERs and calls that it begins in a second.
     rates: [u32; 2],
@@ -31,7 +31,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Telephones of `users` and `callees` at an address of their own.
-    pub(super) fn new(
+    pub(crate) fn new(
         ip: &str,
         exchange: &str,
         users: &[String],
@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Registers and, if `calling`, calls for so long, or until `enough`.
-    pub(super) fn drive(&mut self, time: Duration, calling: bool, enough: impl Fn(&Self) -> bool) -> Result<()> {
+    pub(crate) fn drive(&mut self, time: Duration, calling: bool, enough: impl Fn(&Self) -> bool) -> Result<()> {
         let started = Instant::now();
         let mut begun = [0_u64; 2];
         loop {
@@ -87,7 +87,7 @@ impl Client {
     }
 
     /// Takes what has come by now: with the exchange dead, everything that it ever said.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    pub(crate) fn settle(&mut self) -> Result<()> {
         while self.take(Side::Callee)? + self.take(Side::Caller)? > 0 {}
         Ok(())
     }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use engine::Rng;
 use serde_json::{Value, json};
 
-use self::client::Client;
+pub(crate) use self::client::Client;
 use crate::cargo;
 use crate::peers::ringback::{self, Setup};
 use crate::process::{Process, Scope, tail, wait_udp_free};

@@ -21,25 +21,25 @@ const EXPIRES_OFF_MAX: Duration = Duration::from_secs(3);
 const EXPIRES_S: (u64, u64) = (3600, 7000);
 
 /// All of them.
-pub(super) struct Phones {
+pub(crate) struct Phones {
     domain: String,
     /// Where they are reached: this many, by Call-ID.
     address: String,
     phones: Vec<Phone>,
     by_call_id: HashMap<String, usize>,
     next: usize,
-    pub(super) tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// What was seen.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// REGISTERs that got their 200.
-    pub(super) acknowledged: u64,
+    pub(crate) acknowledged: u64,
     /// Final answers other than 200 and challenges, by status.
-    pub(super) refused: BTreeMap<u16, u64>,
+    pub(crate) refused: BTreeMap<u16, u64>,
     /// What was acknowledged and then not there, or there and acknowledged as gone.
-    pub(super) faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 struct Phone {
@@ -73,7 +73,7 @@ struct Change {
 
 impl Phones {
     /// `users` with ever new contacts, and `callees`, whose contact stays; all at `address`.
-    pub(super) fn new(domain: &str, address: &str, users: &[String], callees: &[String]) -> Self {
+    pub(crate) fn new(domain: &str, address: &str, users: &[String], callees: &[String]) -> Self {
         let phone = |user: &String, stays| Phone {
             user: user.clone(),
             stays,
@@ -99,17 +99,17 @@ impl Phones {
     }
 
     /// Whether each has at least one contact.
-    pub(super) fn all_registered(&self) -> bool {
+    pub(crate) fn all_registered(&self) -> bool {
         self.phones.iter().all(|phone| !phone.acknowledged.is_empty())
     }
 
     /// How many contacts were acknowledged and not taken away since.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.phones.iter().map(|phone| phone.acknowledged.len()).sum()
     }
 
     /// The next telephone that waits for nothing sends a REGISTER; nothing when all wait.
-    pub(super) fn register_next(&mut self, now: Instant, rng: &mut Rng) -> Option<Vec<u8>> {
+    pub(crate) fn register_next(&mut self, now: Instant, rng: &mut Rng) -> Option<Vec<u8>> {
         for _ in 0..self.phones.len() {
             self.next = (self.next + 1) % self.phones.len();
             if self.phones[self.next].asking.is_none() {
@@ -121,7 +121,7 @@ impl Phones {
     }
 
     /// What has waited too long, to be sent again.
-    pub(super) fn again(&mut self, now: Instant) -> Vec<Vec<u8>> {
+    pub(crate) fn again(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let waiting = self.phones.iter_mut().filter_map(|phone| phone.asking.as_mut());
         let late = waiting.filter(|asking| now.saturating_duration_since(asking.sent) > AGAIN);
         late.map(|asking| {
@@ -132,7 +132,7 @@ impl Phones {
     }
 
     /// A response to a REGISTER; what to send next if it is a challenge.
-    pub(super) fn handle_response(&mut self, now: Instant, response: &Text<'_>) -> Option<Vec<u8>> {
+    pub(crate) fn handle_response(&mut self, now: Instant, response: &Text<'_>) -> Option<Vec<u8>> {
         let index = *self.by_call_id.get(response.call_id())?;
         let status = response.status().filter(|status| *status >= 200)?;
         let phone = &mut self.phones[index];
@@ -190,7 +190,7 @@ impl Phones {
 
     /// Compares with the lines of `ringback reg ls --json`, and takes what is there for what is true where it was doubtful. Returns how
     /// many acknowledged contacts were lost.
-    pub(super) fn compare(&mut self, now: Instant, listed: &str) -> Result<u64> {
+    pub(crate) fn compare(&mut self, now: Instant, listed: &str) -> Result<u64> {
         let mut there: HashMap<String, BTreeMap<String, u64>> = HashMap::new();
         for line in listed.lines() {
             let value: Value = serde_json::from_str(line).with_context(|| format!("reg ls printed {line}"))?;
