@@ -1,6 +1,6 @@
 use super::{DESCRIPTORS, Plan};
 use crate::exit::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The user that has no rights anywhere else.
 const USER: u32 = 10_001;
@@ -29,7 +29,7 @@ pub(super) fn file(plan: &Plan) -> Result<String, Failure> {
     let mut volumes = vec![format!("{data}:{DATA}")];
     volumes.extend(plan.config.iter().map(|config| format!("{}:{CONFIG}:ro", config.display())));
     volumes.extend(plan.files.iter().map(|file| format!("{0}:{0}:ro", file.display())));
-    let volumes: String = volumes.iter().map(|volume| format!("      - {}\n", json!(volume))).collect();
+    let volumes: String = volumes.iter().map(|volume| format!("      - {}\n", quoted(json!(volume)))).collect();
     let rights = if plan.privileged { "    cap_add: [NET_BIND_SERVICE]\n" } else { "" };
     let health = plan.http.map_or(String::new(), |http| {
         let test = json!(["CMD", "wget", "-q", "-O", "/dev/null", format!("http://{http}/healthz")]);
@@ -75,9 +75,14 @@ services:
     stop_grace_period: {stop}s
 {health}{named}",
         program = plan.program.display(),
-        command = json!(command),
+        command = quoted(json!(command)),
         stop = plan.stop.as_secs(),
     ))
+}
+
+/// Compose fills in variables wherever it finds a dollar sign.
+fn quoted(value: Value) -> String {
+    value.to_string().replace('$', "$$")
 }
 
 #[cfg(test)]
@@ -91,7 +96,7 @@ mod tests {
             user: None,
             config: Some("/srv/ringback.toml".into()),
             data: None,
-            set: vec!["domains=\"a\"".into()],
+            set: vec!["domains=\"a$b\"".into()],
             privileged: false,
             http: Some("127.0.0.1:8088".parse().unwrap()),
             stop: Duration::from_secs(45),
@@ -110,7 +115,7 @@ mod tests {
             "read_only: true",
             "cap_drop: [ALL]",
             "network_mode: host",
-            "command: [\"serve\",\"--no-first-accounts\",\"--data\",\"/data\",\"--config\",\"/etc/ringback.toml\",\"--set\",\"domains=\\\"a\\\"\"]",
+            "command: [\"serve\",\"--no-first-accounts\",\"--data\",\"/data\",\"--config\",\"/etc/ringback.toml\",\"--set\",\"domains=\\\"a$$b\\\"\"]",
             "- \"ringback-data:/data\"",
             "- \"/srv/ringback.toml:/etc/ringback.toml:ro\"",
             "- \"/etc/key.pem:/etc/key.pem:ro\"",

@@ -52,7 +52,6 @@ pub(super) fn unit(plan: &Plan) -> Result<String, Failure> {
 # `systemctl reload ringback` reads the configuration and the certificates again; `systemctl stop` lets calls end first.
 [Unit]
 Description=Ringback, a telephone exchange
-Documentation=man:ringback(1)
 Wants=network-online.target
 After=network-online.target
 
