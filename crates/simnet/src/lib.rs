@@ -19,12 +19,15 @@ mod streams;
 mod wire;
 mod world;
 
+mod day;
+
 mod exchange;
 mod script;
 mod store;
 mod tables;
 mod telephone;
 
+pub use day::{Counts as DayCounts, Day, Hour, Settings, Verdict};
 pub use exchange::{DOMAIN, Exchange, ExchangeConfig};
 pub use link::Link;
 pub use scenario::{check, check_with, run};

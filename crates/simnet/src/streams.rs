@@ -16,6 +16,8 @@ pub(crate) struct Streams {
 #[derive(Debug, Clone, Copy)]
 struct Stream {
     opener: SocketAddr,
+    /// What the opener calls its end: where it listens.
+    near: SocketAddr,
     listener: SocketAddr,
     /// When the last message sent so far arrives: none overtakes it.
     last_arrival: Option<Instant>,
@@ -26,7 +28,7 @@ impl Streams {
         let opener = SocketAddr::new(from.ip(), 40_000 + (self.opened % 20_000) as u16);
         let id = self.opened;
         self.opened += 1;
-        self.open.insert(id, Stream { opener, listener, last_arrival: None });
+        self.open.insert(id, Stream { opener, near: from, listener, last_arrival: None });
         self.between.extend([(opener.ip(), listener.ip(), id), (listener.ip(), opener.ip(), id)]);
         (ConnectionId(id), opener)
     }
@@ -45,10 +47,16 @@ impl Streams {
         self.all_between(a.ip(), b.ip()).next()
     }
 
-    /// An open stream from this host with this very end at the other side, and the end at this side.
-    pub(crate) fn to(&self, local: SocketAddr, remote: SocketAddr) -> Option<(ConnectionId, SocketAddr)> {
+    /// An open stream from this host with this very end at the other side.
+    pub(crate) fn to(&self, local: SocketAddr, remote: SocketAddr) -> Option<ConnectionId> {
         let mut all = self.all_between(local.ip(), remote.ip());
-        all.find(|(_, _, other)| *other == remote).map(|(id, own, _)| (id, own))
+        all.find(|(_, _, other)| *other == remote).map(|(id, ..)| id)
+    }
+
+    /// The ends of a stream as this host sees them: its own, the other.
+    pub(crate) fn ends(&self, id: ConnectionId, host: IpAddr) -> Option<(SocketAddr, SocketAddr)> {
+        let Stream { opener, near, listener, .. } = *self.open.get(&id.0)?;
+        Some(if opener.ip() == host { (near, listener) } else { (listener, opener) })
     }
 
     /// All open streams of a host, and who is at their other ends.

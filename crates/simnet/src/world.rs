@@ -50,6 +50,10 @@ pub struct World {
     stuck: Vec<(usize, usize, ClientTransactionId)>,
     /// Phones that have told something.
     told: Vec<usize>,
+    /// Nodes whose messages are written down although nobody watches.
+    followed: Vec<usize>,
+    /// Messages sent, and datagrams among them that were lost.
+    sent: (u64, u64),
 }
 
 /// One host.
@@ -102,6 +106,8 @@ impl World {
             fates: Vec::new(),
             stuck: Vec::new(),
             told: Vec::new(),
+            followed: Vec::new(),
+            sent: (0, 0),
         }
     }
 
@@ -121,9 +127,12 @@ impl World {
 
     /// Adds a phone, with an account at the exchange unless it has none, and a tone of its own.
     pub fn add_phone(&mut self, name: &str, account: Option<phone::Account>, transport: Transport) {
+        self.add_phone_of(name, Telephone::config(account, transport));
+    }
+
+    pub(crate) fn add_phone_of(&mut self, name: &str, config: phone::Config) {
         let at = self.next_address();
         let hz = 300.0 + 110.0 * self.nodes.len() as f64;
-        let config = Telephone::config(account, transport);
         let telephone = Telephone::new(config, hz, at, self.rng.split());
         self.add(name, at, Mind::Phone(Box::new(telephone)));
     }
@@ -178,6 +187,16 @@ impl World {
             let outgoing = phone.handle(self.now, &self.hosts, phone::Input::Command(command));
             self.carry_out(node, outgoing);
         }
+    }
+
+    /// Has a node's messages written down although nobody watches.
+    pub(crate) fn follow(&mut self, node: usize) {
+        self.followed.push(node);
+    }
+
+    /// How many messages were sent, and how many datagrams among them were lost.
+    pub(crate) fn sent_and_lost(&self) -> (u64, u64) {
+        self.sent
     }
 
     /// What phones have told since the last call, in the order in which they began to tell.

@@ -46,6 +46,7 @@ fn answer(call: CallId) -> Command {
 fn call_without(nth: usize, fate: Fate, shards: usize) -> usize {
     let users = ["alice".to_owned(), "bob".to_owned()];
     let mut world = office(1, shards, &users);
+    world.carries_sound = false;
     world.link.delay = Duration::from_millis(10);
     world.doom(nth, fate);
     let (placed, incoming) = (CallId::Placed(1), CallId::Incoming(1));

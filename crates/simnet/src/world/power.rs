@@ -67,8 +67,4 @@ impl World {
         }
         self.switch_on(node);
     }
-
-    pub(crate) fn is_off(&self, node: usize) -> bool {
-        self.nodes[node].off.is_some()
-    }
 }

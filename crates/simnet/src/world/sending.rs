@@ -15,6 +15,10 @@ impl World {
         bytes: Bytes,
         transaction: Option<(usize, ClientTransactionId)>,
     ) {
+        if let Some(id) = flow.connection.filter(|id| !self.streams.is_open(*id)) {
+            // Whoever has not heard of it hears now.
+            self.wire.push(self.now.mono + self.link.delay, from, Parcel::Closed(id));
+        }
         if bytes.iter().all(|byte| b"\r\n".contains(byte)) {
             return; // a keep-alive (RFC 5626 section 3.5.1): the shell's business, no message
         }
@@ -28,7 +32,7 @@ impl World {
         if refused && fate.is_none() {
             fate = Some(Fate::Refused);
         }
-        if self.watches {
+        if self.watches || self.followed.iter().any(|node| *node == from || Some(*node) == to) {
             self.write_down(from, to, &flow, &bytes, fate);
         }
         let arrivals = match fate {
@@ -48,8 +52,12 @@ impl World {
             None if stream => vec![self.link.delay],
             None => self.link.arrivals(&mut self.rng),
         };
+        self.sent.0 += 1;
+        self.sent.1 += u64::from(arrivals.is_empty());
         let Some(to) = to else { return };
-        let arrived = Flow { local: flow.remote, remote: flow.local, ..flow };
+        let ends = flow.connection.and_then(|id| self.streams.ends(id, flow.remote.ip()));
+        let (local, remote) = ends.unwrap_or((flow.remote, flow.local));
+        let arrived = Flow { local, remote, ..flow };
         for delay in arrivals {
             let mut arrives = self.now.mono + delay;
             if let Some(id) = flow.connection {
@@ -83,15 +91,14 @@ impl World {
         if let Some(id) = flow.connection {
             return self.streams.is_open(id);
         }
-        if let Some((id, local)) = self.streams.to(flow.local, flow.remote) {
-            (flow.connection, flow.local) = (Some(id), local);
+        if let Some(id) = self.streams.to(flow.local, flow.remote) {
+            flow.connection = Some(id);
             return true;
         }
         let listener = self.addresses.get(&flow.remote.ip()).map(|node| &self.nodes[*node]);
         let listens = listener.is_some_and(|node| node.off.is_none() && [5060, 5061].contains(&flow.remote.port()));
         if listens {
-            let (id, local) = self.streams.open(flow.local, flow.remote);
-            (flow.connection, flow.local) = (Some(id), local);
+            flow.connection = Some(self.streams.open(flow.local, flow.remote).0);
         }
         listens
     }
