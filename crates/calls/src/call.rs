@@ -19,6 +19,8 @@ pub struct Users<'a> {
     pub caller: Option<&'a str>,
     /// Who was called.
     pub callee: Option<&'a str>,
+    /// Whether anybody vouches for the caller. The call of somebody who may be anybody leaves a record only when it has reached a phone.
+    pub known: bool,
 }
 
 /// How far a call has come.
@@ -55,6 +57,7 @@ pub struct Call {
     to: Box<str>,
     caller: Option<Box<str>>,
     callee: Option<Box<str>>,
+    known: bool,
     /// Contact of the caller, as it stood last.
     contact: Box<str>,
     /// The Record-Route that the INVITE came with.
@@ -112,6 +115,7 @@ impl Call {
             to: request.header(HeaderName::To).unwrap_or("").into(),
             caller: users.caller.map(Box::from),
             callee: users.callee.map(Box::from),
+            known: users.known,
             contact: contact_text(request).into(),
             routes: route_text(request),
             via: request.header(HeaderName::Via).unwrap_or("").into(),
@@ -215,6 +219,11 @@ impl Call {
             Side::Callee => &self.to,
         };
         NameAddr::parse(text).ok()
+    }
+
+    /// Whether its end is anybody's business.
+    pub(crate) fn leaves_record(&self) -> bool {
+        self.known || self.heard_status > 0
     }
 
     /// Which end sent the request that a message is or answers, if it is of this call at all. Most messages have From and To as others

@@ -1,9 +1,10 @@
 use crate::call::Step;
-use crate::{Call, End, Event, Id, Output, Side, State, Users};
+use crate::ring::{RING_BYTES_MAX, Ring};
+use crate::{Call, End, Event, Id, Output, Side, State, Story, Users};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use sip_message::{Message, Method};
-use sip_transaction::{Packet, ServerTransactionId};
+use sip_transaction::{Flow, Packet, ServerTransactionId};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
@@ -38,12 +39,20 @@ pub struct Config {
     pub calls_max: usize,
     /// See [`HELD_BYTES_MAX`].
     pub held_bytes_max: usize,
+    /// See [`RING_BYTES_MAX`]; 0 remembers nothing.
+    pub ring_bytes_max: usize,
 }
 
 impl Config {
     /// With the usual limits.
     pub fn new(shard: u16, route_mac: Mac) -> Config {
-        Config { shard, route_mac, calls_max: CALLS_MAX, held_bytes_max: HELD_BYTES_MAX }
+        Config {
+            shard,
+            route_mac,
+            calls_max: CALLS_MAX,
+            held_bytes_max: HELD_BYTES_MAX,
+            ring_bytes_max: RING_BYTES_MAX,
+        }
     }
 }
 
@@ -63,6 +72,9 @@ pub struct Calls {
     last_number: u64,
     unwatched: u64,
     looks: Timers<u64>,
+    ring: Ring,
+    /// Whether what is sent next is taken for a message of some call.
+    touched: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -70,6 +82,7 @@ impl Calls {
     /// No calls yet.
     pub fn new(config: Config, mut rng: Rng) -> Calls {
         Calls {
+            ring: Ring::new(config.ring_bytes_max),
             config,
             calls: BTreeMap::new(),
             index: Table::with_hasher(TableKey::new(&mut rng)),
@@ -78,6 +91,7 @@ impl Calls {
             last_number: 0,
             unwatched: 0,
             looks: Timers::default(),
+            touched: false,
             outputs: VecDeque::new(),
         }
     }
@@ -90,7 +104,7 @@ impl Calls {
             return self.handle_request(now, packet);
         }
         if self.find(request).is_some() {
-            return;
+            return self.remember(now, packet);
         }
         let number = self.last_number + 1;
         let name = Id { shard: self.config.shard, number };
@@ -106,12 +120,14 @@ impl Calls {
         self.calls.insert(number, call);
         self.looks.set(now.mono, LOOK_EVERY, number);
         self.outputs.push_back(Output::Event(Event::Started(name)));
+        self.remember(now, packet);
     }
 
     /// Another request was let through, as received: ACK, CANCEL, BYE, UPDATE, PRACK, INFO .. Those that are no call's are welcome.
     pub fn handle_request(&mut self, now: Now, packet: &Packet) {
         let request = &packet.message;
         let Some((number, sender)) = self.find(request) else { return };
+        self.remember(now, packet);
         self.step(now, number, |call, room| {
             if request.method() == Method::Cancel {
                 call.handle_cancel(request);
@@ -127,18 +143,40 @@ impl Calls {
         let tells = match response.method() {
             Method::Invite => response.status() > 100,
             Method::Update => (200..300).contains(&response.status()),
+            // It is over for us, and not yet for those who read about it.
+            Method::Bye => return self.remember(now, packet),
             _ => false,
         };
-        if !tells {
+        if !tells && self.ring.is_off() {
             return;
         }
         let Some((number, sender)) = self.find(response) else { return };
+        self.remember(now, packet);
+        if !tells {
+            return;
+        }
         self.step(now, number, |call, room| call.handle_response(now, sender, packet, room));
     }
 
-    /// A message is sent. Of all messages, only a final response to an INVITE other than 2xx matters, whoever has made it: it
-    /// is what ends a call that was not answered. The others cost a glance.
-    pub fn handle_sent(&mut self, now: Now, bytes: &Bytes) {
+    /// Something happens to the exchange, or it is time for something: with `known`, what it sends from now on is taken for messages of
+    /// calls, else only when it shows a message of a call before.
+    pub fn expect(&mut self, known: bool) {
+        self.touched = known;
+    }
+
+    fn remember(&mut self, now: Now, packet: &Packet) {
+        self.touched = true;
+        if !self.ring.is_off() {
+            self.ring.push(now, packet.flow.remote, false, packet.message.bytes());
+        }
+    }
+
+    /// A message is sent over `flow`. Besides being remembered, only a final response to an INVITE other than 2xx matters of all
+    /// messages, whoever has made it: it is what ends a call that was not answered. The others cost a glance.
+    pub fn handle_sent(&mut self, now: Now, flow: &Flow, bytes: &Bytes) {
+        if self.touched && !self.ring.is_off() && !is_no_calls(bytes) {
+            self.ring.push(now, flow.remote, true, bytes);
+        }
         if self.calls.is_empty() || !matches!(bytes.as_ref(), [b'S', b'I', b'P', b'/', _, _, _, b' ', b'3'..=b'6', ..])
         {
             return;
@@ -178,6 +216,28 @@ impl Calls {
     /// A call by its name.
     pub fn get(&self, id: Id) -> Option<&Call> {
         self.calls.get(&id.number).map(|call| &**call).filter(|call| call.id() == id)
+    }
+
+    /// What passed in a call, by its name or its Call-ID, while it is remembered.
+    pub fn story(&self, now: Now, call: &str) -> Option<Story> {
+        let named = call.parse().ok().and_then(|id| self.get(id));
+        let under_way = named.or_else(|| self.list().find(|one| one.call_id() == call));
+        if let Some(under_way) = under_way {
+            let how = under_way.how_far(now);
+            return Some(Story { id: Some(under_way.id()), how, ..self.ring.story(under_way.call_id()) });
+        }
+        let (id, call_id, how) = self.ring.ended(call)?;
+        Some(Story { id: Some(id), how: how.to_owned(), ..self.ring.story(call_id) })
+    }
+
+    /// Says for people why a call is about to be refused by us.
+    pub fn explain(&mut self, request: &Message, why: &str) {
+        let Some((number, _)) = self.find(request) else { return };
+        if let Some(call) = self.calls.get_mut(&number) {
+            let before = call.held();
+            call.explain(why);
+            self.held_bytes = self.held_bytes - before + call.held();
+        }
     }
 
     /// The calls under way that a user is an end of.
@@ -257,7 +317,13 @@ impl Calls {
                 self.index.remove(&key);
             }
         }
-        let record = Box::new(call.into_record(now, why, None));
+        if !call.leaves_record() {
+            return;
+        }
+        let unanswered = matches!(why, End::Refused(408));
+        let sent_to = if unanswered { self.ring.unanswered(call.call_id()) } else { None };
+        let record = Box::new(call.into_record(now, why, sent_to));
+        self.ring.end(&record);
         self.outputs.push_back(Output::Event(Event::Ended(record)));
     }
 
@@ -269,4 +335,12 @@ impl Calls {
         let numbers = self.index.get(&self.key.hash_one(message.call_id()))?;
         numbers.iter().find_map(|number| Some((*number, self.calls.get(number)?.sender(message)?)))
     }
+}
+
+/// Whether it is plain from its first letters that a message is no call's. What belongs to none and looks like one may be remembered:
+/// it is in nobody's story.
+fn is_no_calls(bytes: &[u8]) -> bool {
+    [&b"REGISTER "[..], b"OPTIONS ", b"SUBSCRIBE ", b"PUBLISH ", b"MESSAGE "]
+        .iter()
+        .any(|method| bytes.starts_with(method))
 }

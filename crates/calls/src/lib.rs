@@ -16,6 +16,7 @@ mod id;
 mod output;
 mod reading;
 mod record;
+mod ring;
 mod story;
 
 pub use bye::Bye;
@@ -25,4 +26,5 @@ pub use dialog::DIALOGS_PER_CALL_MAX;
 pub use id::Id;
 pub use output::{End, Event, Output, Side};
 pub use record::{CallRecord, CallSummary};
+pub use ring::{RING_BYTES_MAX, STEPS_MAX};
 pub use story::{Ending, Step, Story, how, span};

@@ -1,7 +1,7 @@
 //! What becomes of calls, in words for people.
 
 use crate::{End, Side};
-use sip_message::reason_phrase;
+use sip_message::{HeaderName, Message, push_number, reason_phrase};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -34,6 +34,33 @@ pub struct Step {
     pub label: String,
     /// Whether it had passed before.
     pub repeated: bool,
+    /// The message, without secrets.
+    pub message: String,
+}
+
+/// What stands at a message's arrow.
+pub(crate) fn label(message: &Message) -> String {
+    let mut label = match message.is_request() {
+        true => message.method_text().to_owned(),
+        false => format!("{} ({})", message.status(), message.cseq().map_or("", |cseq| cseq.method_text)),
+    };
+    if !message.body().is_empty() {
+        let kind = message.header(HeaderName::ContentType).unwrap_or("body");
+        let kind = kind.split([';', ' ']).next().unwrap_or(kind);
+        label.push(' ');
+        label.push_str(kind.rsplit('/').next().unwrap_or(kind));
+    }
+    label
+}
+
+/// How the other end of a message is called: by the user that it names, and where it is.
+pub(crate) fn name_of(message: &Message, sent: bool, remote: SocketAddr) -> String {
+    let address = if message.is_request() == sent { message.to() } else { message.from() };
+    let uri = address.ok().and_then(|address| address.uri_parsed().ok());
+    match uri.and_then(|uri| uri.user) {
+        Some(user) => format!("{user} ({remote})"),
+        None => remote.to_string(),
+    }
 }
 
 /// What the sentence about the end of a call is made of.
@@ -68,7 +95,15 @@ pub fn how(ending: &Ending<'_>) -> String {
     let Ending { caller, callee, .. } = ending;
     let name = |side: Side| if side == Side::Caller { caller } else { callee };
     match (ending.end, ending.talked_s) {
-        (End::HungUp(side), Some(talked_s)) => format!("{} hung up after {}", name(side), span(talked_s)),
+        (End::HungUp(side), Some(talked_s)) => {
+            // Most calls: without the formatting machinery.
+            let name = name(side);
+            let mut words = String::with_capacity(name.len() + 32);
+            words.push_str(name);
+            words.push_str(" hung up after ");
+            push_span(&mut words, talked_s);
+            words
+        }
         (End::HungUp(_) | End::Cancelled, _) => given_up(ending),
         (End::Refused(status), _) => refused(ending, status),
         (End::ByUs, Some(talked_s)) => format!("the operator ended it after {}", span(talked_s)),
@@ -142,10 +177,22 @@ fn phrase(status: u16) -> &'static str {
 
 /// A length of time as people say it.
 pub fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 if seconds % 60 == 0 => format!("{} min", seconds / 60),
-        120..7200 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    let mut words = String::new();
+    push_span(&mut words, seconds);
+    words
+}
+
+fn push_span(words: &mut String, seconds: u64) {
+    let (one, other) = match seconds {
+        0..120 => ((seconds, " s"), None),
+        120..7200 => ((seconds / 60, " min"), Some((seconds % 60, " s"))),
+        _ => ((seconds / 3600, " h"), Some((seconds / 60 % 60, " min"))),
+    };
+    push_number(words, one.0);
+    words.push_str(one.1);
+    if let Some((number, unit)) = other.filter(|(number, _)| *number > 0) {
+        words.push(' ');
+        push_number(words, number);
+        words.push_str(unit);
     }
 }

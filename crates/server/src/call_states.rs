@@ -33,10 +33,19 @@ impl Server {
         if request.method() != Method::Invite {
             return calls.handle_request(now, packet);
         }
-        let caller = if let Caller::User(user) = &admitted.caller { Some(user.as_str()) } else { None };
-        let callee = if let Purpose::User(user) = &admitted.purpose { Some(user.as_str()) } else { None };
-        let users = Users { caller, callee };
-        calls.handle_invite(now, id, packet, users);
+        // Nothing is kept for a stranger before there is somebody whom they have reached.
+        if admitted.caller != Caller::Unproved || request.to_tag().is_some() {
+            calls.handle_invite(now, id, packet, users(admitted));
+        }
+    }
+
+    /// A request is forwarded to somebody.
+    pub(crate) fn watch_forwarded(&mut self, now: Now, id: ServerTransactionId, admitted: &Admitted) {
+        let Some(calls) = self.calls.as_mut().filter(|_| admitted.caller == Caller::Unproved) else { return };
+        let begins = |packet: &&Packet| packet.message.method() == Method::Invite && packet.message.to_tag().is_none();
+        if let Some(packet) = self.layer.request_of(id).filter(begins) {
+            calls.handle_invite(now, id, packet, users(admitted));
+        }
     }
 
     /// Does what ending calls takes. Whether there was anything to do.
@@ -52,9 +61,20 @@ impl Server {
                 let reason = Some(&*reason).filter(|reason| !reason.is_empty());
                 self.proxy.handle_cancel(now, &mut self.layer, invite, reason);
             }
-            // For the records of calls, which are kept by nobody yet.
-            Output::Event(_) => {}
+            Output::Event(calls::Event::Ended(record)) => {
+                self.outputs.push_back(crate::Output::Event(crate::Event::Ended(record)));
+            }
+            // Nobody asks.
+            Output::Event(calls::Event::Started(_) | calls::Event::Answered(_)) => {}
         }
         true
+    }
+}
+
+fn users(admitted: &Admitted) -> Users<'_> {
+    Users {
+        caller: if let Caller::User(user) = &admitted.caller { Some(user.as_str()) } else { None },
+        callee: if let Purpose::User(user) = &admitted.purpose { Some(user.as_str()) } else { None },
+        known: admitted.caller != Caller::Unproved,
     }
 }

@@ -1,4 +1,5 @@
 use crate::Domains;
+use calls::RING_BYTES_MAX;
 use engine::Now;
 use engine::{Mac, Rng};
 use routing::{Limiter, Rules};
@@ -33,6 +34,8 @@ pub struct Config {
     pub rules: Arc<Rules>,
     /// How often the rules have fired; shared by all shards. See [`Config::with_rules`].
     pub limiter: Option<Limiter>,
+    /// Bytes of messages that each shard remembers to tell how calls went; 0 remembers none. See [`RING_BYTES_MAX`].
+    pub ring_bytes: usize,
     /// What signs our tokens.
     pub keys: Keys,
 }
@@ -76,6 +79,7 @@ impl Config {
             tls: false,
             rules: Arc::default(),
             limiter: None,
+            ring_bytes: RING_BYTES_MAX,
             keys,
         }
     }

@@ -25,7 +25,9 @@ mod owner;
 
 pub use admission::{CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX};
 pub use aliases::ALIASES_MAX;
-pub use calls::{Call, CallRecord, CallSummary, Calls, End, Id as CallId, Side, State as CallState, Step, Story};
+pub use calls::{
+    Call, CallRecord, CallSummary, Calls, End, Id as CallId, RING_BYTES_MAX, Side, State as CallState, Step, Story,
+};
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
 pub use guard::Offence;

@@ -15,7 +15,10 @@ impl Server {
                 let known = self.hang_up(now, id, &reason);
                 self.report(ticket, Report::HungUp(known));
             }
-            Order::Show { ticket, .. } => self.report(ticket, Report::Story(None)),
+            Order::Show { ticket, call } => {
+                let story = self.calls.as_ref().and_then(|calls| calls.story(now, &call));
+                self.report(ticket, Report::Story(story.map(Box::new)));
+            }
             Order::Drain(draining) => self.draining = draining,
             Order::Configure(_) => {}
         }

@@ -73,7 +73,10 @@ impl Server {
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
             registrar: Registrar::new(registrar, rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
-            calls: watched.then(|| Calls::new(calls::Config::new(shard, config.keys.route), rng.split())),
+            calls: watched.then(|| {
+                let usual = calls::Config::new(shard, config.keys.route);
+                Calls::new(calls::Config { ring_bytes_max: config.ring_bytes, ..usual }, rng.split())
+            }),
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
             searches: Table::with_hasher(TableKey::new(&mut rng)),
@@ -96,6 +99,13 @@ impl Server {
 
     /// Takes what happened at `now`.
     pub fn handle_input(&mut self, now: Now, input: Input) {
+        if let Some(calls) = &mut self.calls {
+            // A packet shows what it is of; the answers that requests have waited for do not.
+            calls.expect(!matches!(
+                input,
+                Input::Packet { .. } | Input::Answer(Answer::Registrar(_) | Answer::Credentials { .. })
+            ));
+        }
         match input {
             Input::Packet { flow, bytes } => self.handle_packet(now, flow, bytes),
             Input::SendFailed { transaction } => self.layer.handle_send_failed(now, transaction),
@@ -132,6 +142,7 @@ impl Server {
         self.layer.handle_timeout(now);
         self.proxy.handle_timeout(now, &mut self.layer);
         if let Some(calls) = &mut self.calls {
+            calls.expect(true);
             calls.handle_timeout(now);
         }
         self.settle(now);
@@ -170,7 +181,7 @@ impl Server {
                 match output {
                     sip_transaction::Output::Send { flow, bytes, transaction } => {
                         if let Some(calls) = &mut self.calls {
-                            calls.handle_sent(now, &bytes);
+                            calls.handle_sent(now, &flow, &bytes);
                         }
                         self.outputs.push_back(Output::Send { flow, bytes, transaction });
                     }
@@ -304,6 +315,9 @@ impl Server {
     /// Forwards a request that has a transaction.
     pub(crate) fn forward(&mut self, now: Now, id: ServerTransactionId, admitted: Box<Admitted>, set: TargetSet) {
         let leads_on = admitted.preprocessed.leads_on();
+        if leads_on || !set.targets.is_empty() {
+            self.watch_forwarded(now, id, &admitted);
+        }
         self.proxy.handle_request(now, &mut self.layer, id, admitted.preprocessed);
         if !leads_on {
             self.proxy.handle_targets(now, &mut self.layer, id, set);

@@ -1,5 +1,5 @@
 use crate::message::{Slot, Span, Start};
-use crate::text::find_unquoted;
+use crate::text::{find_unquoted, push_address, push_number};
 use crate::{HeaderName, Message};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -131,10 +131,16 @@ impl<'m> Edit<'m> {
     pub fn stamp_via(mut self, source: SocketAddr) -> Edit<'m> {
         let Some(stamp) = ViaStamp::of(self.message, source) else { return self };
         if let Some(at) = stamp.rport_at {
-            self.splice((at, at), |text| text.value(format_args!("={}", source.port())));
+            self.splice((at, at), |text| {
+                text.0.push('=');
+                push_number(text.0, source.port().into());
+            });
         }
         if stamp.received {
-            self.splice((stamp.end, stamp.end), |text| text.value(format_args!(";received={}", source.ip())));
+            self.splice((stamp.end, stamp.end), |text| {
+                text.0.push_str(";received=");
+                push_address(text.0, source.ip());
+            });
         }
         self
     }

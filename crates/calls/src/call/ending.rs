@@ -3,7 +3,7 @@
 use super::{Call, State, Step};
 use crate::dialog::{Dialog, Phase};
 use crate::reading::{contact_uri, routes_back, routes_on, values};
-use crate::story::{self, Ending};
+use crate::story::{self, Ending, span};
 use crate::{Bye, CallRecord, End, Side};
 use engine::{Mac, Now};
 use sip_message::{NameAddr, Uri};
@@ -73,6 +73,22 @@ impl Call {
             status,
             how,
         }
+    }
+
+    /// How far it has come, in a sentence.
+    pub(crate) fn how_far(&self, now: Now) -> String {
+        let since = |at: SystemTime| span(now.wall.duration_since(at).unwrap_or_default().as_secs());
+        let (caller, callee) = (self.name(Side::Caller), self.name(Side::Callee));
+        match (self.state, self.answered, self.rang) {
+            (State::Answered, Some(at), _) => format!("{caller} and {callee} have been talking for {}", since(at)),
+            (_, _, Some(at)) => format!("{callee} has been ringing for {}", since(at)),
+            _ => format!("{caller} has been waiting for {}, and nothing rings yet", since(self.began)),
+        }
+    }
+
+    /// Why we refuse it.
+    pub(crate) fn explain(&mut self, why: &str) {
+        self.why = why.into();
     }
 
     /// How it ended, in a sentence. `sent_to`: where its INVITE went last.

@@ -95,7 +95,7 @@ fn shake(world: &mut World, rng: &mut Rng) {
     let request = rng.below(2) == 0;
     let bytes = message(rng, request);
     let Ok(message) = Message::parse(bytes) else { return };
-    world.calls.handle_sent(world.now, message.bytes());
+    world.calls.handle_sent(world.now, &flow("alice"), message.bytes());
     let packet = Packet { flow: flow(pick(rng, &["alice", "bob"])), message };
     if !packet.message.is_request() {
         return world.calls.handle_response(world.now, &packet);
@@ -103,7 +103,7 @@ fn shake(world: &mut World, rng: &mut Rng) {
     if packet.message.method() == Method::Invite {
         let id = transaction(world, rng, &packet);
         let users = [None, Some("alice"), Some("bob"), Some("carol")];
-        let users = Users { caller: users[rng.below(4) as usize], callee: users[rng.below(4) as usize] };
+        let users = Users { caller: users[rng.below(4) as usize], callee: users[rng.below(4) as usize], known: true };
         return world.calls.handle_invite(world.now, id, &packet, users);
     }
     world.calls.handle_request(world.now, &packet);

@@ -84,12 +84,13 @@ impl World {
         let words = Words(words.split_whitespace().map(|word| word.split_once('=').expect("name=value")).collect());
         let message = self.message(who, what, &words);
         let packet = Packet { flow: flow(if who == "bob" { "bob" } else { "alice" }), message };
+        self.calls.expect(who == "back");
         match what {
-            _ if who == "back" => self.calls.handle_sent(self.now, packet.message.bytes()),
+            _ if who == "back" => self.calls.handle_sent(self.now, &packet.flow, packet.message.bytes()),
             "INVITE" => {
                 let id = self.transaction(&packet);
                 self.invites.insert(id, words.get("call", "1").to_owned());
-                let users = Users { caller: Some("alice"), callee: Some(words.get("to", "bob")) };
+                let users = Users { caller: Some("alice"), callee: Some(words.get("to", "bob")), known: true };
                 self.calls.handle_invite(self.now, id, &packet, users);
             }
             _ if packet.message.is_request() => self.calls.handle_request(self.now, &packet),

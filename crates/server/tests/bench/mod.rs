@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use engine::{Now, Rng};
-use server::{Answer, Ask, Config, Domains, Input, Keys, Output, Server};
+use server::{Answer, Ask, Config, Domains, Event, Input, Keys, Output, Server};
 use sip_message::{Message, Transport};
 use sip_registrar::Snapshot;
 use sip_transaction::Flow;
@@ -33,10 +33,27 @@ pub fn request(method: &str, uri: &str, from: &str, call_id: &str, more: &str) -
     Bytes::from(text)
 }
 
-/// What comes out for one packet.
+/// What comes out for one packet, besides events.
 pub fn outputs(server: &mut Server, now: Now, bytes: &Bytes) -> Vec<Output> {
-    server.handle_input(now, Input::Packet { flow: flow(), bytes: bytes.clone() });
-    std::iter::from_fn(|| server.poll_output()).collect()
+    outputs_from(server, now, flow(), bytes).0
+}
+
+/// The same for one that comes over this flow, and the events.
+pub fn outputs_from(server: &mut Server, now: Now, flow: Flow, bytes: &Bytes) -> (Vec<Output>, Vec<Event>) {
+    server.handle_input(now, Input::Packet { flow, bytes: bytes.clone() });
+    drain(server)
+}
+
+/// What comes out, and what is told.
+pub fn drain(server: &mut Server) -> (Vec<Output>, Vec<Event>) {
+    let (mut outputs, mut events) = (Vec::new(), Vec::new());
+    while let Some(output) = server.poll_output() {
+        match output {
+            Output::Event(event) => events.push(event),
+            output => outputs.push(output),
+        }
+    }
+    (outputs, events)
 }
 
 /// The same, where nobody has registered.
