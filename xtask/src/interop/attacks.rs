@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{Needs, Row, World};
 use crate::cargo;
 use crate::peers::raw::{UdpPeer, tcp_write_until_cut};
+use crate::peers::ringback::{self, Setup};
 use crate::process::{Process, tail};
 use crate::usage::memory_kb;
 
@@ -17,7 +18,7 @@ pub(super) const SCENARIOS: &[Row] = &[
     ("torture_messages_do_no_harm", Needs::Ringback, torture),
     ("oversized_tcp_message_is_cut", Needs::Ringback, oversized_message),
     ("endless_tcp_header_is_cut", Needs::Ringback, endless_header),
-    ("slow_tcp_stream_is_cut", Needs::Ringback, slow_stream),
+    ("slow_streams_are_cut_whatever_they_speak", Needs::Ringback, slow_streams),
 ];
 
 /// The most that fits into a UDP datagram over IPv4.
@@ -148,16 +149,40 @@ fn endless_header(world: &World) -> Result<()> {
 /// The stream ends before the exchange has taken `bytes_max`, and others are served meanwhile and after.
 fn cut(world: &World, exchange: &Process, head: &[u8], piece: &[u8], bytes_max: usize) -> Result<()> {
     let within = Duration::from_secs(30);
-    let written = tcp_write_until_cut(&world.exchange_ip(), head, piece, Duration::ZERO, within)?;
+    let written =
+        tcp_write_until_cut(format!("{}:5060", world.exchange_ip()).parse()?, head, piece, Duration::ZERO, within)?;
     ensure!(written < bytes_max, "the exchange took {written} bytes of one message");
     small(exchange)?;
     still_serves(world)
 }
 
-fn slow_stream(world: &World) -> Result<()> {
-    let _exchange = world.start_exchange()?;
-    let within = Duration::from_secs(SLOW_SECONDS_MAX);
-    tcp_write_until_cut(&world.exchange_ip(), b"OPTIONS sip:", b"x", Duration::from_millis(500), within)?;
+/// One byte at a time over TCP, in a TLS handshake, in a WebSocket's and to the operator's port, side by side.
+fn slow_streams(world: &World) -> Result<()> {
+    let ip = world.exchange_ip();
+    let listen = format!("tls = [\"{ip}:5061\"]\nws = [\"{ip}:8080\"]\nhttp = [\"{ip}:8088\"]\n");
+    let exchange = ringback::start(&world.scope, &Setup { listen, ..Setup::on(&ip) })?;
+    // The head of a TLS record with a ClientHello of 512 bytes.
+    let hello: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+    let streams: [(&str, u16, &[u8]); 4] = [
+        ("TCP", 5060, b"OPTIONS sip:"),
+        ("TLS", 5061, hello),
+        ("WebSocket", 8080, b"GET / HTTP/1.1\r\nHost: "),
+        ("HTTP", 8088, b"GET /metrics HTTP/1.1\r\nHost: "),
+    ];
+    std::thread::scope(|threads| -> Result<()> {
+        let drips = streams.map(|(what, port, head)| {
+            let to = format!("{ip}:{port}").parse();
+            let within = Duration::from_secs(SLOW_SECONDS_MAX);
+            let drip = move || tcp_write_until_cut(to?, head, b"x", Duration::from_millis(500), within);
+            (what, threads.spawn(drip))
+        });
+        for (what, drip) in drips {
+            let cut = drip.join().map_err(|_| anyhow!("a thread panicked"))?;
+            cut.with_context(|| format!("a slow {what} stream"))?;
+        }
+        Ok(())
+    })?;
+    small(&exchange)?;
     still_serves(world)
 }
 

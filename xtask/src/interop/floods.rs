@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::stage::CAROL;
 use super::{Needs, Row, World};
+use crate::peers::http;
 use crate::peers::raw::{expect_websocket, half_open};
 use crate::peers::ringback::{self, Setup};
 use crate::peers::sipp::{self, Outcome};
@@ -19,6 +20,7 @@ use crate::usage::memory_kb;
 pub(super) const SCENARIOS: &[Row] = &[
     ("half_open_tcp_connections_leave_others_served", Needs::Ringback, |world| flood(world, &TCP)),
     ("half_open_tls_connections_leave_others_served", Needs::Ringback, |world| flood(world, &TLS)),
+    ("half_open_http_connections_leave_others_served", Needs::Ringback, |world| flood(world, &HTTP)),
     ("half_open_websockets_leave_others_served", Needs::Ringback, |world| flood(world, &WS)),
 ];
 
@@ -52,6 +54,9 @@ const WS: Kind = Kind {
     listen: "ws = [\"IP:8080\"]\n",
     hello: b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso",
 };
+
+const HTTP: Kind =
+    Kind { transport: "http", port: 8088, listen: "http = [\"IP:8088\"]\n", hello: b"GET /metrics HTTP/1.1\r\nHost: " };
 
 /// One flood at a time: more would not fit into one process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -87,6 +92,10 @@ fn served(world: &World, kind: &Kind, when: &str) -> Result<()> {
             drop(Client::new(&exchange, kind.port, &authority)?.open(0, &other)?);
         }
         "ws" => expect_websocket(&other, to)?,
+        "http" => {
+            let (status, page) = http::get_from(&other, &format!("{exchange}:{}", kind.port), "/healthz")?;
+            ensure!(status == 200, "/healthz got {status} {page}");
+        }
         // The calls below go over it.
         _ => {}
     }

@@ -13,6 +13,7 @@ mod floods;
 mod forking;
 mod hostile;
 mod loss;
+mod operations;
 mod operator;
 mod phone;
 mod races;
@@ -148,6 +149,7 @@ fn scenarios() -> Vec<Scenario> {
         phone::SCENARIOS,
         attacks::SCENARIOS,
         operator::SCENARIOS,
+        operations::SCENARIOS,
         floods::SCENARIOS,
         strangers::SCENARIOS,
         scanners::SCENARIOS,

@@ -6,11 +6,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::raw::connect_from;
+
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// GET: the status and the body.
 pub(crate) fn get(server: &str, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?;
+    ask(TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?, server, path)
+}
+
+/// The same from an address of ours.
+pub(crate) fn get_from(ip: &str, server: &str, path: &str) -> Result<(u16, String)> {
+    ask(connect_from(ip, server.parse()?)?, server, path)
+}
+
+fn ask(mut stream: TcpStream, server: &str, path: &str) -> Result<(u16, String)> {
     stream.set_read_timeout(Some(WITHIN))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();

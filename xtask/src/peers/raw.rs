@@ -151,13 +151,13 @@ pub(crate) fn half_open(to: SocketAddr, hello: &[u8], count: usize) -> Vec<TcpSt
 
 /// Writes `piece` again and again, `pause` apart, until the other end closes; returns how much it took before that.
 pub(crate) fn tcp_write_until_cut(
-    to: &str,
+    to: SocketAddr,
     head: &[u8],
     piece: &[u8],
     pause: Duration,
     within: Duration,
 ) -> Result<usize> {
-    let mut stream = TcpStream::connect((to, 5060))?;
+    let mut stream = TcpStream::connect(to)?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
     let deadline = Instant::now() + within;
     let mut written = 0;

@@ -49,6 +49,14 @@ impl<'a> Text<'a> {
         lines.collect()
     }
 
+    /// An answer to this request: what it repeats, and then `more` lines. `tag` is added to To where it has none.
+    pub(crate) fn answer(&self, status: &str, tag: &str, more: &str) -> String {
+        let to = self.first("To").unwrap_or_default();
+        let tag = if to.contains(";tag=") { String::new() } else { format!(";tag={tag}") };
+        let copied = self.copied(&["Via", "Record-Route", "From", "Call-ID", "CSeq"]);
+        format!("SIP/2.0 {status}\r\n{copied}To: {to}{tag}\r\n{more}Content-Length: 0\r\n\r\n")
+    }
+
     /// The URI of its Contact.
     pub(crate) fn contact_uri(&self) -> &'a str {
         let value = self.first("Contact").unwrap_or_default();
@@ -64,6 +72,25 @@ pub(crate) fn register(exchange: &str, user: &str, ip: &str, number: u32, more: 
          {more}Content-Length: 0\r\n\r\n",
         number + 1
     )
+}
+
+/// A request within a dialog, along its route; `from` and `to` are whole values.
+pub(crate) fn in_dialog(
+    method: &str,
+    own: &str,
+    target: &str,
+    routes: &[String],
+    (from, to): (&str, &str),
+    id: &str,
+    number: u32,
+) -> Vec<u8> {
+    let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
+    format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{method}{}\r\nMax-Forwards: 70\r\n{routes}\
+         From: {from}\r\nTo: {to}\r\nCall-ID: {id}\r\nCSeq: {number} {method}\r\nContent-Length: 0\r\n\r\n",
+        id.split('@').next().unwrap_or_default()
+    )
+    .into_bytes()
 }
 
 /// A Digest challenge (RFC 2617 with `qop=auth`, RFC 3261 section 22).

@@ -41,19 +41,24 @@ impl Client {
     pub(crate) fn open(&self, number: usize, from_ip: &str) -> Result<Connection> {
         let name = ServerName::try_from(self.ip.clone())?;
         let stream = connect_from(from_ip, SocketAddr::new(self.ip.parse()?, self.port))?;
-        let from = stream.local_addr()?;
         let mut connection = StreamOwned::new(ClientConnection::new(Arc::clone(&self.config), name)?, stream);
-        let ip = &self.ip;
-        write!(
-            connection,
-            "OPTIONS sip:{ip} SIP/2.0\r\nVia: SIP/2.0/TLS {from};branch=z9hG4bK-t{number}\r\nMax-Forwards: 70\r\n\
-             From: <sip:x@example.com>;tag={number}\r\nTo: <sip:{ip}>\r\nCall-ID: t{number}@{from}\r\nCSeq: 1 OPTIONS\r\n\
-             Content-Length: 0\r\n\r\n"
-        )?;
-        connection.flush()?;
-        let mut answer = [0; 4096];
-        let len = connection.read(&mut answer)?;
-        ensure!(answer[..len].starts_with(b"SIP/2.0 200 "), "OPTIONS got {}", String::from_utf8_lossy(&answer[..len]));
+        options(&mut connection, &self.ip, number)?;
         Ok(connection)
     }
+}
+
+/// Asks the server on an open connection; `number` makes the question one of a kind.
+pub(crate) fn options(connection: &mut Connection, ip: &str, number: usize) -> Result<()> {
+    let from = connection.sock.local_addr()?;
+    write!(
+        connection,
+        "OPTIONS sip:{ip} SIP/2.0\r\nVia: SIP/2.0/TLS {from};branch=z9hG4bK-t{number}\r\nMax-Forwards: 70\r\n\
+         From: <sip:x@example.com>;tag={number}\r\nTo: <sip:{ip}>\r\nCall-ID: t{number}@{from}\r\nCSeq: 1 OPTIONS\r\n\
+         Content-Length: 0\r\n\r\n"
+    )?;
+    connection.flush()?;
+    let mut answer = [0; 4096];
+    let len = connection.read(&mut answer)?;
+    ensure!(answer[..len].starts_with(b"SIP/2.0 200 "), "OPTIONS got {}", String::from_utf8_lossy(&answer[..len]));
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::Rng;
 
-use crate::peers::sip::Text;
+use crate::peers::sip::{Text, in_dialog};
 
 /// A BYE without an answer is sent again after this, then after twice that, and so on (timer E).
 const AGAIN: Duration = Duration::from_millis(500);
@@ -131,15 +131,14 @@ impl Calls {
         let (caller, callee) = (&self.caller, &self.callee);
         match (side, message.status(), message.method()) {
             (Side::Callee, None, "INVITE") if call.callee_bye.is_none() => {
-                let copied = message.copied(&["Via", "Record-Route", "From", "Call-ID", "CSeq"]);
                 let to = format!("{};tag=b", message.first("To").unwrap_or_default());
-                let rest = format!("To: {to}\r\nContact: <sip:torment@{callee}>\r\nContent-Length: 0\r\n\r\n");
+                let contact = format!("Contact: <sip:torment@{callee}>\r\n");
                 for status in ["180 Ringing", "200 OK"] {
-                    out.push((side, format!("SIP/2.0 {status}\r\n{copied}{rest}").into_bytes()));
+                    out.push((side, message.answer(status, "b", &contact).into_bytes()));
                 }
                 let routes = message.all("Record-Route").map(str::to_owned).collect::<Vec<_>>();
                 let from = message.first("From").unwrap_or_default();
-                let bye = request("BYE", callee, message.contact_uri(), &routes, (&to, from), id, 1);
+                let bye = in_dialog("BYE", callee, message.contact_uri(), &routes, (&to, from), id, 1);
                 call.callee_bye = Some(bye);
             }
             (Side::Callee, None, "ACK") => {
@@ -152,7 +151,7 @@ impl Calls {
                 routes.reverse();
                 let (from, to) = (message.first("From").unwrap_or_default(), message.first("To").unwrap_or_default());
                 let write =
-                    |method, number| request(method, caller, message.contact_uri(), &routes, (from, to), id, number);
+                    |method, number| in_dialog(method, caller, message.contact_uri(), &routes, (from, to), id, number);
                 out.push((side, write("ACK", 1)));
                 let before = call.established();
                 call.caller_bye = Some(write("BYE", 2));
@@ -163,8 +162,7 @@ impl Calls {
                 self.calls.remove(id);
             }
             (_, None, "BYE") => {
-                let copied = message.copied(&["Via", "From", "To", "Call-ID", "CSeq"]);
-                out.push((side, format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n").into_bytes()));
+                out.push((side, message.answer("200 OK", "", "").into_bytes()));
                 if let Some(bye) = &mut call.bye {
                     bye.arrived = true;
                 }
@@ -241,23 +239,4 @@ impl Calls {
         }
         out
     }
-}
-
-/// A request within the dialog, along its route.
-fn request(
-    method: &str,
-    own: &str,
-    target: &str,
-    routes: &[String],
-    (from, to): (&str, &str),
-    id: &str,
-    number: u32,
-) -> Vec<u8> {
-    let routes: String = routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
-    format!(
-        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{method}{}\r\nMax-Forwards: 70\r\n{routes}\
-         From: {from}\r\nTo: {to}\r\nCall-ID: {id}\r\nCSeq: {number} {method}\r\nContent-Length: 0\r\n\r\n",
-        id.split('@').next().unwrap_or_default()
-    )
-    .into_bytes()
 }
