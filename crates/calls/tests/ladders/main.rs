@@ -5,6 +5,7 @@ mod endings;
 mod hanging_up;
 mod limits;
 mod nonsense;
+mod records;
 mod routes;
 mod states;
 mod world;

@@ -3,12 +3,13 @@
 //!     alice INVITE                      a request of alice's to bob is let through; one of bob's goes to alice
 //!     bob 180 tag=b                     a response of bob's comes; tag=b is what stands where nothing is said
 //!     back 486                          a response goes back to alice
+//!     sent bob INVITE                   a request of alice's is sent on to bob
 //!     ops hang up 0.1                   the operator's wish; what follows the name is the reason
 //!     +33s                              time passes
 //!     -> started 0.1
 //!
 //! Words behind a message: call= (Call-ID, its number), tag= (of bob; `-` for none), cseq=, method= (of a response), contact=, branch=,
-//! se= (Session-Expires), to= (the callee's name), rr= (Record-Route, commas between the values; `us` stands for our own).
+//! proof= (Proxy-Authorization; `_` for a space), se= (Session-Expires), to= (the callee's name), rr= (Record-Route, commas between the values; `us` stands for our own).
 
 use calls::{Bye, CallRecord, Calls, Config, Event, Output, Users};
 use engine::{Mac, Now, Rng};
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) calls: Calls,
     pub(crate) now: Now,
     pub(crate) records: Vec<CallRecord>,
+    /// Whether callers have proved who they are.
+    pub(crate) known: bool,
     layer: TransactionLayer,
     mac: Mac,
     invites: HashMap<ServerTransactionId, String>,
@@ -53,7 +56,7 @@ impl World {
         let mac = config.route_mac;
         let layer = TransactionLayer::new(sip_transaction::Config::new(0, Mac::from_key([2; 16])), Rng::from_u64(1));
         let calls = Calls::new(config, Rng::from_u64(2));
-        World { calls, now: Now::read_clocks(), records: Vec::new(), layer, mac, invites: HashMap::new() }
+        World { calls, now: Now::read_clocks(), records: Vec::new(), known: true, layer, mac, invites: HashMap::new() }
     }
 
     pub(crate) fn run(&mut self, ladder: &str) {
@@ -80,6 +83,9 @@ impl World {
                 what.strip_prefix("hang up ").map(|rest| rest.split_once(' ').unwrap_or((rest, ""))).expect("hang up");
             return assert!(self.calls.hang_up(self.now, id.parse().expect("a name"), reason), "no such call");
         }
+        if who == "sent" {
+            return self.send(what);
+        }
         let (what, words) = what.split_once(' ').unwrap_or((what, ""));
         let words = Words(words.split_whitespace().map(|word| word.split_once('=').expect("name=value")).collect());
         let message = self.message(who, what, &words);
@@ -90,12 +96,20 @@ impl World {
             "INVITE" => {
                 let id = self.transaction(&packet);
                 self.invites.insert(id, words.get("call", "1").to_owned());
-                let users = Users { caller: Some("alice"), callee: Some(words.get("to", "bob")), known: true };
+                let users = Users { caller: Some("alice"), callee: Some(words.get("to", "bob")), known: self.known };
                 self.calls.handle_invite(self.now, id, &packet, users);
             }
             _ if packet.message.is_request() => self.calls.handle_request(self.now, &packet),
             _ => self.calls.handle_response(self.now, &packet),
         }
+    }
+
+    /// A request goes on to this end.
+    fn send(&mut self, what: &str) {
+        let (to, what) = what.split_once(' ').expect("to whom");
+        let message = self.message(if to == "bob" { "alice" } else { "bob" }, what, &Words(HashMap::new()));
+        self.calls.expect(true);
+        self.calls.handle_sent(self.now, &flow(to), message.bytes());
     }
 
     /// Lets time pass; each timer fires when it is due.
@@ -149,6 +163,9 @@ impl World {
         match words.get("contact", &format!("<sip:{who}@{}>", flow(who).remote)) {
             "-" => {}
             contact => builder = builder.header(HeaderName::Contact, contact),
+        }
+        if let Some(proof) = words.0.get("proof") {
+            builder = builder.header(HeaderName::ProxyAuthorization, proof.replace('_', " "));
         }
         if let Some(seconds) = words.0.get("se") {
             builder = builder.header(HeaderName::SessionExpires, seconds);
