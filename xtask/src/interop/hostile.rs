@@ -26,6 +26,7 @@ pub(super) const SCENARIOS: &[Row] = &[
     }),
     ("replayed_credentials_are_worth_nothing", Needs::Ringback, replayed),
     ("malformed_credentials_are_worth_nothing", Needs::Ringback, malformed_credentials),
+    ("known_and_unknown_users_are_answered_alike", Needs::Ringback, alike),
     ("hostile_contacts_do_no_harm", Needs::Ringback, hostile_contacts),
     ("line_ends_in_names_add_no_headers", Needs::Ringback, line_ends),
 ];
@@ -33,6 +34,10 @@ pub(super) const SCENARIOS: &[Row] = &[
 const MEMORY_MB_MAX: u64 = 128;
 /// Nobody's message takes longer than this to be dealt with.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// How often each is asked for, and how far the medians of the times that it took may be apart: more than a timer is late.
+const ALIKE_TIMES: usize = 150;
+const ALIKE_RATIO_MAX: f64 = 1.5;
+const ALIKE_SECONDS: f64 = 30e-6;
 const UDP_BYTES_MAX: usize = 65_000;
 
 /// A request of `method` for `uri` from `ip`; its number makes it one of a kind, `more` are further lines.
@@ -190,6 +195,81 @@ fn malformed_credentials(world: &World) -> Result<()> {
     let answer = peer.register(&server, "alice", &ip, 500, &contact)?;
     ensure!(answer.starts_with("SIP/2.0 200 "), "alice herself got {answer}");
     Ok(())
+}
+
+/// A request of or for a user, with a challenge to answer; its number makes it one of a kind.
+type Ask<'a> = &'a dyn Fn(&str, &Challenge, u32) -> String;
+
+/// Whoever has no password cannot tell from what is said, nor from when, who has one: as a user (alice, who exists, and is not there;
+/// zelda, who does not) or calling one.
+fn alike(world: &World) -> Result<()> {
+    let _exchange = world.start_exchange()?;
+    let (server, ip) = (world.exchange_ip(), world.scope.ip(5));
+    let peer = UdpPeer::bind(&ip)?;
+    let challenge = |user: &str| -> Result<Challenge> {
+        let first = peer.answer(&server, &sip::register(&server, user, &ip, 0, ""))?;
+        Challenge::of(&Text::new(&first)).with_context(|| format!("no challenge in {first}"))
+    };
+    let challenges = [("alice", challenge("alice")?), ("zelda", challenge("zelda")?)];
+    let asks: [(&str, Ask<'_>); 4] = [
+        ("REGISTER", &|user, _, number| sip::register(&server, user, &ip, number, "")),
+        ("REGISTER with a wrong password", &|user, challenge, number| {
+            let answer = challenge.answer(user, "wrong", "REGISTER", &format!("sip:{server}"), number);
+            sip::register(&server, user, &ip, number, &format!("Authorization: {answer}\r\n"))
+        }),
+        ("MESSAGE", &|user, _, number| {
+            request("MESSAGE", &format!("sip:{user}@{server}"), &ip, number as usize, "<sip:x@example.com>", "")
+        }),
+        ("MESSAGE in one's name", &|user, _, number| {
+            let from = format!("<sip:{user}@{server}>");
+            request("MESSAGE", "sip:x@example.com", &ip, number as usize, &from, "")
+        }),
+    ];
+    let mut number = 1;
+    for (what, ask) in asks {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..ALIKE_TIMES {
+            let mut answers = Vec::new();
+            for ((user, challenge), times) in challenges.iter().zip(&mut times) {
+                number += 1;
+                let text = ask(user, challenge, number);
+                let asked = Instant::now();
+                let answer = peer.answer(&server, &text)?;
+                times.push(asked.elapsed());
+                // Names, and what is random or counted, differ.
+                let answer = answer.replace(user, "USER");
+                let kept =
+                    answer.lines().filter(|line| !["Via", "Call-ID", "CSeq"].iter().any(|name| line.starts_with(name)));
+                answers.push(kept.map(without_tokens).collect::<Vec<_>>());
+            }
+            ensure!(answers[0] == answers[1], "{what}: a user is told from nobody: {answers:#?}");
+        }
+        let [known, unknown] = times.map(|mut times| {
+            times.sort();
+            times[times.len() / 2].as_secs_f64()
+        });
+        let ratio = known.max(unknown) / known.min(unknown);
+        let far = (known - unknown).abs() > ALIKE_SECONDS;
+        ensure!(
+            ratio < ALIKE_RATIO_MAX || !far,
+            "{what}: {:.0} us for a user, {:.0} for nobody",
+            known * 1e6,
+            unknown * 1e6
+        );
+    }
+    Ok(())
+}
+
+/// A line without its quoted nonce and its tag.
+fn without_tokens(line: &str) -> String {
+    let cut = |text: &str, name: &str, end: &[char]| match text.split_once(name) {
+        Some((before, after)) => {
+            let rest = after.find(end).map_or("", |at| &after[at..]);
+            format!("{before}{name}{rest}")
+        }
+        None => text.to_owned(),
+    };
+    cut(&cut(line, "nonce=\"", &['"']), ";tag=", &[';', '>'])
 }
 
 /// Alice, who has a password, says that she is reached at places that are none, or the exchange's own.
