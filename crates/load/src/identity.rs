@@ -9,6 +9,9 @@ pub(crate) enum Identity {
     Phone { index: u32 },
 }
 
+/// Digits of a phone's index, always as many: they do for [`crate::USERS_MAX`].
+const PHONE_DIGITS: u32 = 5;
+
 /// Makes Call-IDs and recognises them.
 #[derive(Debug)]
 pub(crate) struct Identities {
@@ -34,7 +37,7 @@ impl Identities {
             }
             Identity::Phone { index } => {
                 out.push(b'r');
-                write_hex(index, out);
+                write_hex_of(index, PHONE_DIGITS, out);
             }
         }
     }
@@ -62,7 +65,11 @@ impl Identities {
 
 /// Writes a number in hexadecimal, without leading zeroes.
 pub(crate) fn write_hex(number: u32, out: &mut Vec<u8>) {
-    let digits = (32 - number.leading_zeros()).div_ceil(4).max(1);
+    write_hex_of(number, (32 - number.leading_zeros()).div_ceil(4).max(1), out);
+}
+
+/// Writes the last `digits` hexadecimal digits of a number.
+pub(crate) fn write_hex_of(number: u32, digits: u32, out: &mut Vec<u8>) {
     for digit in (0..digits).rev() {
         let value = (number >> (4 * digit) & 15) as u8;
         out.push(if value < 10 { b'0' + value } else { b'a' + value - 10 });

@@ -12,10 +12,15 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+/// The CSeq before a phone's first: all have as many digits, for as long as anybody runs this.
+const FIRST_CSEQ: u32 = 1_000_000;
+
 /// The phones that register.
 pub(crate) struct Phones {
     account: Account,
     users: u32,
+    /// Bytes of the longest name.
+    longest_user: usize,
     target: SocketAddr,
     expires_s: u32,
     phones: Vec<Phone>,
@@ -50,15 +55,18 @@ impl Phones {
     pub(crate) fn new(config: &LoadConfig, account: &Account, rng: Rng) -> Phones {
         // Long enough for the run, short enough that what a killed run leaves behind is soon gone.
         let expires_s = (config.timeout.as_secs() + 60).clamp(120, 3600) as u32;
-        Phones {
+        let mut phones = Phones {
             account: account.clone(),
             users: config.users,
+            longest_user: 0,
             target: config.target,
             expires_s,
             phones: Vec::new(),
             idle: VecDeque::new(),
             rng,
-        }
+        };
+        phones.longest_user = phones.user_name(config.users - 1).len();
+        phones
     }
 
     /// The address-of-record of a user, counted from 0.
@@ -121,7 +129,7 @@ impl Phones {
         let index = self.phones.len() as u32;
         let user = self.user_name(if self.users == 1 { 0 } else { index });
         let credentials = Credentials::new(user.clone(), self.account.password.clone());
-        self.phones.push(Phone { user, credentials, nonce: NonceUse::default(), cseq: 0, asking: None });
+        self.phones.push(Phone { user, credentials, nonce: NonceUse::default(), cseq: FIRST_CSEQ, asking: None });
         self.idle.push_back(index);
     }
 
@@ -152,6 +160,7 @@ impl Phones {
             user: &phone.user,
             domain: &self.account.domain,
             contact: index % CONTACTS_PER_USER,
+            shorter: self.longest_user.saturating_sub(phone.user.len()),
             cseq: phone.cseq,
             expires_s: asking.expires_s,
             credentials,

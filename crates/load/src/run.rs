@@ -2,7 +2,7 @@ use crate::generator::{Generator, Outgoing, Side};
 use crate::report::Effort;
 use crate::{LoadConfig, LoadError, Progress, Report};
 use engine::Rng;
-use net::{BATCH, ReceiveArena, UdpBatch, thread_cpu_time};
+use net::{ReceiveArena, UdpBatch, thread_cpu_time};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -101,7 +101,7 @@ impl Wire {
                 let mut each = |datagram: net::Datagram| {
                     generator.handle_packet(now, side, datagram.remote, datagram.bytes);
                 };
-                if socket.receive(&mut self.arena, &mut each)? < BATCH {
+                if !socket.receive(&mut self.arena, &mut each)?.more {
                     break;
                 }
             }

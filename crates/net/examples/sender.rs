@@ -31,7 +31,7 @@ fn main() {
             let sent_at = u128::from_le_bytes(datagram.bytes[..16].try_into().expect("16 bytes"));
             latencies.push((start.elapsed().as_nanos() - sent_at) as u64 / 1000);
         };
-        while socket.receive(&mut arena, &mut each).expect("receive") > 0 {}
+        while socket.receive(&mut arena, &mut each).expect("receive").datagrams > 0 {}
         std::hint::spin_loop();
     }
     latencies.sort_unstable();

@@ -59,4 +59,4 @@ pub use tls::{
     LOCAL_CA_DAYS, LOCAL_CERTIFICATE_DAYS, LocalCaError, PemFile, PemPair, TLS_CLIENT_SESSIONS_MAX, Tls, TlsError,
     TlsSetup, TlsWrong, local_certificate_is_stale, make_local_ca, make_local_certificate,
 };
-pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};
+pub use udp::{BATCH, Datagram, Flushed, ReceiveArena, Received, SEND_QUEUE_MAX, UdpBatch};

@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use bytes::Bytes;
-use net::{BATCH, Datagram, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};
+use net::{BATCH, Datagram, ReceiveArena, Received, SEND_QUEUE_MAX, UdpBatch};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,9 +17,8 @@ fn receive(socket: &UdpBatch<u32>, wanted: usize) -> Vec<Datagram> {
     let mut got = Vec::new();
     while got.len() < wanted && socket.wait(LONG).expect("poll") {
         let before = got.len();
-        let count = socket.receive(&mut arena, &mut |datagram| got.push(datagram)).expect("receive");
-        assert_eq!(count, got.len() - before);
-        assert!(count <= BATCH);
+        let received = socket.receive(&mut arena, &mut |datagram| got.push(datagram)).expect("receive");
+        assert_eq!(received.datagrams, got.len() - before);
     }
     got
 }
@@ -60,7 +59,7 @@ fn more_than_a_batch_arrives_whole_and_in_order() {
     assert_eq!(client.flush(|_| ()).sent, sent.len());
     let got: Vec<Bytes> = receive(&server, sent.len()).into_iter().map(|datagram| datagram.bytes).collect();
     assert_eq!(got, sent);
-    assert_eq!(server.receive(&mut ReceiveArena::default(), &mut |_| ()).expect("receive"), 0);
+    assert_eq!(server.receive(&mut ReceiveArena::default(), &mut |_| ()).expect("receive"), Received::default());
 }
 
 #[test]
@@ -110,4 +109,51 @@ fn a_full_send_queue_takes_no_more_and_gives_the_mark_back() {
     }
     assert_eq!(socket.queue(local, local, Bytes::new(), Some(9)), Err(Some(9)));
     assert_eq!(socket.queued(), SEND_QUEUE_MAX);
+}
+
+/// Sends runs of equal lengths, broken by shorter and longer ones, to two sockets in turns, from a wildcard.
+fn send_runs(client: &mut UdpBatch<u32>, to: [SocketAddr; 2], tagged: bool) -> [Vec<Bytes>; 2] {
+    let from = at("127.0.0.9", client.local_address().port());
+    let mut sent = [Vec::new(), Vec::new()];
+    for i in 0..1000 {
+        let length = match i % 100 {
+            70 => 90,       // the last of its run
+            71 => 1400,     // by itself
+            80..90 => 1600, // too long to be cut
+            95 => 0,
+            _ => 400,
+        };
+        let (place, bytes) = (usize::from(i % 200 >= 150), Bytes::from(vec![i as u8; length]));
+        sent[place].push(bytes.clone());
+        client.queue(from, to[place], bytes, tagged.then_some(i)).expect("room");
+    }
+    sent
+}
+
+#[test]
+fn datagrams_that_travel_together_arrive_one_by_one() {
+    // Joined or not at either end; with marks each goes alone.
+    for (parted, tagged) in
+        [([false, false], false), ([true, false], false), ([false, true], false), ([false, false], true)]
+    {
+        let mut client = bind("0.0.0.0:0");
+        let mut servers = [bind("127.0.0.1:0"), bind("127.0.0.1:0")];
+        if parted[0] {
+            client.part();
+        }
+        if parted[1] {
+            servers.iter_mut().for_each(UdpBatch::part);
+        }
+        let sent = send_runs(&mut client, servers.each_ref().map(UdpBatch::local_address), tagged);
+        let mut flushed = client.flush(|_| ());
+        assert_eq!((flushed.sent, flushed.refused), (1000, 0));
+        flushed = client.flush(|_| ());
+        assert_eq!(flushed.sent, 0);
+        for (server, sent) in servers.iter().zip(sent) {
+            let got = receive(server, sent.len());
+            assert!(got.iter().all(|datagram| datagram.remote == at("127.0.0.9", client.local_address().port())));
+            let got: Vec<Bytes> = got.into_iter().map(|datagram| datagram.bytes).collect();
+            assert!(got == sent, "{parted:?} {tagged}");
+        }
+    }
 }

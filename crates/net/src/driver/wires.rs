@@ -4,7 +4,7 @@ use crate::island::{Unreachable, Watch, take_unreachable};
 use crate::stream::Connections;
 use crate::tap::{Direction, Tap};
 use crate::wire_event::WireEvent;
-use crate::{BATCH, Datagram, ReceiveArena, UdpBatch};
+use crate::{BATCH, Datagram, ReceiveArena, Received, UdpBatch};
 use bytes::Bytes;
 use engine::Now;
 use sip_message::Transport;
@@ -196,9 +196,9 @@ fn poll_receive_one(
         let mut guard = ready!(wire.watch.poll_readable(cx))?;
         let received = wire.socket.receive_from(arena, admits, &mut |datagram| datagrams.push(datagram));
         match received {
-            Ok(BATCH) => batches += 1,
+            Ok(Received { more: true, .. }) => batches += 1,
             // Whatever comes after this makes the socket ready again.
-            Ok(0) => guard.clear_ready(),
+            Ok(Received { datagrams: 0, .. }) => guard.clear_ready(),
             Ok(_) => {
                 guard.clear_ready();
                 break;

@@ -72,14 +72,15 @@ pub(super) fn in6_addr(ip: Ipv6Addr) -> libc::in6_addr {
     libc::in6_addr { s6_addr: ip.octets() }
 }
 
-/// The bytes of one control message with packet information, either way round and of either family.
+/// The bytes of the control messages of one datagram, either way round: packet information of either family, and the length of
+/// pieces.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(super) struct Control([u8; Control::BYTES]);
 
 impl Control {
-    /// `CMSG_SPACE` of the larger one, `in6_pktinfo`.
-    pub(super) const BYTES: usize = 40;
+    /// `CMSG_SPACE` of `in6_pktinfo`, the larger of the two, and of an integer.
+    pub(super) const BYTES: usize = 40 + 24;
 
     pub(super) const fn zeroed() -> Control {
         Control([0; Control::BYTES])
@@ -89,46 +90,63 @@ impl Control {
         self.0.as_mut_ptr().cast()
     }
 
-    /// The packet information that makes `local` the source address, and its length. A link-local source also names its interface.
-    pub(super) fn source(local: SocketAddr) -> (Control, usize) {
-        let mut control = Control::zeroed();
-        // SAFETY: every access is made through `write_unaligned` or `CMSG_DATA` arithmetic inside the 40 bytes of `control`, which is
-        // aligned for `cmsghdr`; CMSG_SPACE(in6_pktinfo) is 40 and CMSG_SPACE(in_pktinfo) is 32.
-        unsafe {
-            let header: *mut libc::cmsghdr = control.as_mut_ptr().cast();
-            match local {
-                SocketAddr::V4(a) => {
-                    let bytes = size_of::<libc::in_pktinfo>() as u32;
-                    (*header).cmsg_level = libc::IPPROTO_IP;
-                    (*header).cmsg_type = libc::IP_PKTINFO;
-                    (*header).cmsg_len = libc::CMSG_LEN(bytes) as usize;
-                    let info = libc::in_pktinfo {
-                        ipi_ifindex: 0,
-                        ipi_spec_dst: in_addr(*a.ip()),
-                        ipi_addr: libc::in_addr { s_addr: 0 },
-                    };
-                    libc::CMSG_DATA(header).cast::<libc::in_pktinfo>().write_unaligned(info);
-                    (control, libc::CMSG_SPACE(bytes) as usize)
-                }
-                SocketAddr::V6(a) => {
-                    let bytes = size_of::<libc::in6_pktinfo>() as u32;
-                    (*header).cmsg_level = libc::IPPROTO_IPV6;
-                    (*header).cmsg_type = libc::IPV6_PKTINFO;
-                    (*header).cmsg_len = libc::CMSG_LEN(bytes) as usize;
-                    let info = libc::in6_pktinfo { ipi6_addr: in6_addr(*a.ip()), ipi6_ifindex: a.scope_id() };
-                    libc::CMSG_DATA(header).cast::<libc::in6_pktinfo>().write_unaligned(info);
-                    (control, libc::CMSG_SPACE(bytes) as usize)
-                }
+    /// Adds, after the first `used` bytes, the packet information that makes `local` the source address, and tells how many are used
+    /// then. A link-local source also names its interface.
+    pub(super) fn add_source(&mut self, used: usize, local: SocketAddr) -> usize {
+        match local {
+            SocketAddr::V4(a) => {
+                let info = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: in_addr(*a.ip()),
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                self.add(used, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+            }
+            SocketAddr::V6(a) => {
+                let info = libc::in6_pktinfo { ipi6_addr: in6_addr(*a.ip()), ipi6_ifindex: a.scope_id() };
+                self.add(used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
             }
         }
     }
+
+    /// Adds that the kernel is to cut what is sent into datagrams of `bytes`, the last of which may be shorter.
+    pub(super) fn add_segment(&mut self, used: usize, bytes: u16) -> usize {
+        self.add(used, libc::SOL_UDP, libc::UDP_SEGMENT, bytes)
+    }
+
+    fn add<T: Copy>(&mut self, used: usize, level: libc::c_int, kind: libc::c_int, value: T) -> usize {
+        let bytes = size_of::<T>() as u32;
+        // SAFETY: these two calculate, nothing else.
+        let (length, space) = unsafe { (libc::CMSG_LEN(bytes), libc::CMSG_SPACE(bytes) as usize) };
+        assert!(used + space <= Control::BYTES, "no room for a control message");
+        // SAFETY: there is room for the header and the value after `used`, as was just made sure; what is used so far is a sum of
+        // CMSG_SPACEs, so that the header is aligned as `self` is. The value is written unaligned.
+        unsafe {
+            let header: *mut libc::cmsghdr = self.0.as_mut_ptr().add(used).cast();
+            (*header).cmsg_level = level;
+            (*header).cmsg_type = kind;
+            (*header).cmsg_len = length as _;
+            libc::CMSG_DATA(header).cast::<T>().write_unaligned(value);
+        }
+        used + space
+    }
 }
 
-/// The local address in the packet information of a received message (and, of a link-local one, the interface), or `None`.
+/// What the control messages of a received message tell.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The local address it was sent to, and the interface of a link-local one.
+    pub(super) destination: Option<(IpAddr, u32)>,
+    /// It is several datagrams one behind the other, each of so many bytes but the last, which may be shorter.
+    pub(super) segment: Option<usize>,
+}
+
+/// Reads the control messages of a received message.
 ///
 /// # Safety
 /// `message` must have been filled by a system call that succeeded, and its control buffer must still be alive.
-pub(super) unsafe fn destination(message: &libc::msghdr) -> Option<(IpAddr, u32)> {
+pub(super) unsafe fn told(message: &libc::msghdr) -> Told {
+    let mut told = Told::default();
     // SAFETY: the caller's promise; the CMSG macros stay within `msg_controllen`, and data is read unaligned.
     unsafe {
         let mut header = libc::CMSG_FIRSTHDR(message);
@@ -138,17 +156,23 @@ pub(super) unsafe fn destination(message: &libc::msghdr) -> Option<(IpAddr, u32)
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                     let info: libc::in_pktinfo = data.cast::<libc::in_pktinfo>().read_unaligned();
                     // `ipi_addr` is the destination in the header, `ipi_spec_dst` our own address: they differ for broadcasts.
-                    return Some((Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(), 0));
+                    let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
+                    told.destination = Some((ip.into(), 0));
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     let info: libc::in6_pktinfo = data.cast::<libc::in6_pktinfo>().read_unaligned();
                     let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
                     let scope = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
-                    return Some((ip.into(), scope));
+                    told.destination = Some((ip.into(), scope));
                 }
-                _ => header = libc::CMSG_NXTHDR(message, header),
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    let bytes = data.cast::<libc::c_int>().read_unaligned();
+                    told.segment = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+                }
+                _ => {}
             }
+            header = libc::CMSG_NXTHDR(message, header);
         }
-        None
     }
+    told
 }

@@ -21,8 +21,10 @@ pub(crate) use descriptors::raise_descriptor_limit;
 pub use pause::thread_cpu_time;
 pub(crate) use pause::{pause, precise_pauses, wait_readable};
 pub(crate) use queue::receive_queue;
-pub(crate) use receive::{Arena, report_local_address};
-pub(crate) use send::{SendSlot, send_batch};
+pub(crate) use receive::{Arena, join_received, report_local_address};
+#[cfg(test)]
+pub(crate) use send::refuse_segments;
+pub(crate) use send::{SendSlot, cuts_segments, is_no_checksum, send_batch};
 pub(crate) use unreachable::{Unreachable, report_unreachable, take_unreachable};
 pub(crate) use watch::Watch;
 
@@ -36,7 +38,12 @@ fn check(result: libc::c_int) -> std::io::Result<libc::c_int> {
 
 /// Switches on an option that is a boolean.
 fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> std::io::Result<()> {
-    let on: libc::c_int = 1;
+    set_option_to(socket, level, option, true)
+}
+
+/// Switches an option on or off that is a boolean.
+fn set_option_to(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, on: bool) -> std::io::Result<()> {
+    let on = libc::c_int::from(on);
     // SAFETY: the value is a c_int that lives across the call, and its size is given.
     check(unsafe {
         libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as libc::socklen_t)

@@ -40,7 +40,7 @@ pub(crate) fn take_unreachable(socket: BorrowedFd<'_>) -> io::Result<Option<Opti
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = controls.as_mut_ptr().cast();
-    message.msg_controllen = size_of::<[Control; 4]>();
+    message.msg_controllen = size_of::<[Control; 4]>() as _;
     // SAFETY: the message points at a name, a part and control buffers of this frame and at `quoted`, all of which outlive the call; the
     // lengths are theirs.
     let result = check(unsafe {

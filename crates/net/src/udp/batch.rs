@@ -1,5 +1,6 @@
 use crate::island::{
-    Arena, SendSlot, receive_queue, report_local_address, report_unreachable, send_batch, wait_readable,
+    Arena, SendSlot, cuts_segments, is_no_checksum, join_received, receive_queue, report_local_address,
+    report_unreachable, send_batch, wait_readable,
 };
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -43,6 +44,8 @@ pub struct UdpBatch<T = ()> {
     socket: Socket,
     local: SocketAddr,
     queue: VecDeque<Outgoing<T>>,
+    /// Whether neighbours of the same length to the same address leave as one message.
+    joins: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,15 @@ struct Outgoing<T> {
     remote: SocketAddr,
     bytes: Bytes,
     tag: Option<T>,
+}
+
+/// What one batch brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Received {
+    /// How many datagrams: 0 when none was waiting, and up to 64 in each place of the batch where one sender had sent them together.
+    pub datagrams: usize,
+    /// Whether more may be waiting: the batch was full.
+    pub more: bool,
 }
 
 /// What became of a queue that was flushed.
@@ -80,7 +92,17 @@ impl<T> UdpBatch<T> {
         }
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(UdpBatch { socket, local, queue: VecDeque::new() })
+        // An older kernel brings each datagram by itself.
+        let _ = join_received(socket.as_fd(), true);
+        let joins = cuts_segments(socket.as_fd());
+        Ok(UdpBatch { socket, local, queue: VecDeque::new(), joins })
+    }
+
+    /// Has the kernel handle each datagram by itself from now on, in both directions, as an older one does anyway. For measurements
+    /// and tests.
+    pub fn part(&mut self) {
+        self.joins = false;
+        let _ = join_received(self.socket.as_fd(), false);
     }
 
     /// Keeps ICMP errors about what was sent, for the driver that reads them. Without this they are nobody's business: an
@@ -101,9 +123,8 @@ impl<T> UdpBatch<T> {
             && (self.local.ip().is_unspecified() || self.local.ip() == local.ip())
     }
 
-    /// Receives one batch without waiting, and tells how many there were: 0 when none is waiting, fewer than [`crate::BATCH`] when no
-    /// more are waiting.
-    pub fn receive(&self, arena: &mut ReceiveArena, each: &mut impl FnMut(Datagram)) -> io::Result<usize> {
+    /// Receives one batch without waiting, and tells what it was.
+    pub fn receive(&self, arena: &mut ReceiveArena, each: &mut impl FnMut(Datagram)) -> io::Result<Received> {
         self.receive_from(arena, &mut |_| true, each)
     }
 
@@ -113,8 +134,10 @@ impl<T> UdpBatch<T> {
         arena: &mut ReceiveArena,
         admits: &mut impl FnMut(SocketAddr) -> bool,
         each: &mut impl FnMut(Datagram),
-    ) -> io::Result<usize> {
-        arena.0.receive(self.socket.as_fd(), |received| {
+    ) -> io::Result<Received> {
+        let mut datagrams = 0;
+        let more = arena.0.receive(self.socket.as_fd(), |received| {
+            datagrams += 1;
             if !admits(received.remote) {
                 return;
             }
@@ -124,7 +147,8 @@ impl<T> UdpBatch<T> {
                 None => self.local,
             };
             each(Datagram { local, remote: received.remote, bytes: Bytes::copy_from_slice(received.bytes) });
-        })
+        })?;
+        Ok(Received { datagrams, more })
     }
 
     /// Blocks the thread until a datagram is waiting or `length` has passed; tells whether one is. For threads without a runtime.
@@ -163,24 +187,30 @@ impl<T> UdpBatch<T> {
     pub fn flush(&mut self, mut failed: impl FnMut(T)) -> Flushed {
         let mut flushed = Flushed::default();
         let wildcard = self.local.ip().is_unspecified();
-        let mut first_failed = false;
+        let (mut first_failed, mut joins) = (false, self.joins);
         while !self.queue.is_empty() {
             let slots = self.queue.iter().map(|out| SendSlot {
                 source: (wildcard && !out.local.ip().is_unspecified()).then_some(out.local),
                 remote: out.remote,
                 bytes: &out.bytes,
+                // Of several that the kernel has cut out of one, it may tell of only one that it did not arrive.
+                joins: out.tag.is_none(),
             });
-            match send_batch(self.socket.as_fd(), slots) {
+            match send_batch(self.socket.as_fd(), slots, joins) {
                 Ok(sent) => {
                     flushed.sent += sent;
-                    first_failed = false;
+                    (first_failed, joins) = (false, self.joins);
                     self.queue.drain(..sent);
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => break,
                     io::ErrorKind::Interrupted => {}
-                    // It may be the ICMP error that an earlier datagram earned, and that is taken by being reported.
-                    _ if !first_failed => first_failed = true,
+                    // It may be the ICMP error that an earlier datagram earned, and that is taken by being reported; or the kernel
+                    // does not cut messages on this way: what is longer than a packet there, or without the help of its network card.
+                    _ if !first_failed => {
+                        self.joins &= !is_no_checksum(&error);
+                        (first_failed, joins) = (true, false);
+                    }
                     _ => {
                         first_failed = false;
                         flushed.refused += 1;
@@ -198,5 +228,52 @@ impl<T> UdpBatch<T> {
 impl<T> AsFd for UdpBatch<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::island::refuse_segments;
+
+    /// Receives until `wanted` datagrams are there; how many, and in how many places of batches at most.
+    fn receive(socket: &UdpBatch, wanted: usize) -> usize {
+        let (mut arena, mut got) = (ReceiveArena::default(), 0);
+        while got < wanted && socket.wait(Duration::from_secs(10)).expect("poll") {
+            got += socket.receive(&mut arena, &mut |_| ()).expect("receive").datagrams;
+        }
+        got
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_to_cut_leaves_one_by_one() {
+        let bind = || UdpBatch::<()>::bind("127.0.0.1:0".parse().expect("an address"), false).expect("a free port");
+        let (mut client, server) = (bind(), bind());
+        refuse_segments(client.as_fd()).expect("an option");
+        let run = (0..10).map(|_| SendSlot { source: None, remote: server.local, bytes: &[7; 400], joins: true });
+        assert!(!client.joins || send_batch(client.as_fd(), run, true).is_err(), "the kernel was to refuse");
+        for _ in 0..200 {
+            client.queue(client.local, server.local, Bytes::from_static(&[7; 400]), None).expect("room");
+        }
+        assert_eq!(client.flush(|()| ()), Flushed { sent: 200, refused: 0 });
+        assert_eq!(receive(&server, 200), 200);
+    }
+
+    #[test]
+    fn equal_neighbours_are_one_message_to_the_kernel() {
+        let mut client: UdpBatch = UdpBatch::bind("127.0.0.1:0".parse().expect("an address"), false).expect("a port");
+        let server: UdpBatch = UdpBatch::bind("127.0.0.1:0".parse().expect("an address"), false).expect("a port");
+        if !client.joins {
+            return; // an older kernel
+        }
+        for _ in 0..64 {
+            client.queue(client.local, server.local, Bytes::from_static(&[7; 400]), None).expect("room");
+        }
+        assert_eq!(client.flush(|()| ()), Flushed { sent: 64, refused: 0 });
+        // They have come in one slot: a batch of 64 slots is far from full.
+        let mut arena = ReceiveArena::default();
+        assert!(server.wait(Duration::from_secs(10)).expect("poll"));
+        let received = server.receive(&mut arena, &mut |_| ()).expect("receive");
+        assert_eq!(received, Received { datagrams: 64, more: false });
     }
 }

@@ -3,4 +3,4 @@
 mod batch;
 
 pub use crate::island::BATCH;
-pub use batch::{Datagram, Flushed, ReceiveArena, SEND_QUEUE_MAX, UdpBatch};
+pub use batch::{Datagram, Flushed, ReceiveArena, Received, SEND_QUEUE_MAX, UdpBatch};
