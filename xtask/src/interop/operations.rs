@@ -22,6 +22,8 @@ pub(super) const SCENARIOS: &[Row] = &[
     ("sighup_drops_no_call_and_no_connection", Needs::Ringback, reloaded),
     ("sigterm_lets_calls_end_and_takes_no_new_ones", Needs::Ringback, drained),
     ("sigterm_waits_no_longer_than_it_says", Needs::Ringback, drained_in_vain),
+    ("phones_of_a_kamailio_register_with_their_old_passwords", Needs::Ringback, from_kamailio),
+    ("phones_of_an_asterisk_register_with_their_old_passwords", Needs::Ringback, from_asterisk),
     ("calls_are_listed_and_hung_up", Needs::Ringback, listed_and_hung_up),
     ("calls_show_explains_an_unreachable_contact", Needs::Ringback, unreachable_contact),
     ("metrics_are_scraped_during_load", Needs::Ringback, scraped),
@@ -178,6 +180,57 @@ fn drained_in_vain(world: &World) -> Result<()> {
     let wanted = DRAIN_S as f64;
     ensure!(waited > wanted - 1.0 && waited < wanted + 5.0, "it waited {waited:.1} s instead of {DRAIN_S}");
     Ok(())
+}
+
+/// The realm of the exchange that was there before: what its phones' HA1 values are good for.
+const OLD_REALM: &str = "old.example";
+
+fn ha1(user: &str) -> String {
+    sip::hex(&format!("{user}:{OLD_REALM}:{PASSWORD}"))
+}
+
+fn from_kamailio(world: &World) -> Result<()> {
+    let row = |number: u32, user: &str| {
+        let ha1b = sip::hex(&format!("{user}@{OLD_REALM}:{OLD_REALM}:{PASSWORD}"));
+        format!("({number},'{user}','{OLD_REALM}','','','{}','{ha1b}')", ha1(user))
+    };
+    let dump = format!(
+        "-- MariaDB dump\nCREATE TABLE `subscriber` (\n  `id` int(10) unsigned NOT NULL AUTO_INCREMENT,\n  `username` varchar(64),\n  \
+         `domain` varchar(64),\n  `password` varchar(64),\n  `email_address` varchar(128),\n  `ha1` varchar(128),\n  `ha1b` varchar(128),\n  \
+         PRIMARY KEY (`id`)\n);\nINSERT INTO `subscriber` VALUES {},{};\n",
+        row(1, "alice"),
+        row(2, "bob")
+    );
+    imported(world, "kamailio", "subscriber.sql", &dump)
+}
+
+fn from_asterisk(world: &World) -> Result<()> {
+    let auth = |user: &str| {
+        let ha1 = ha1(user);
+        format!(
+            "[{user}]\ntype=endpoint\nauth={user}-auth\naors={user}\n\n[{user}-auth]\ntype=auth\nauth_type=md5\nusername={user}\n\
+             realm={OLD_REALM}\nmd5_cred={ha1}\n\n"
+        )
+    };
+    imported(world, "asterisk", "pjsip.conf", &(auth("alice") + &auth("bob")))
+}
+
+/// Alice and bob are taken over while the exchange runs, and call each other with what their phones always knew.
+fn imported(world: &World, from: &str, name: &str, content: &str) -> Result<()> {
+    let ip = world.exchange_ip();
+    let more = format!("[auth]\nrealm = \"{OLD_REALM}\"\n");
+    let _exchange = ringback::start(&world.scope, &Setup { more, users: vec!["carol".into()], ..Setup::on(&ip) })?;
+    let early = UdpPeer::bind(&world.scope.ip(9))?.register(&ip, "alice", &world.scope.ip(9), 1, "")?;
+    ensure!(early.starts_with("SIP/2.0 403 "), "before she is there, alice got {early}");
+    let file = world.scope.write(name, content)?;
+    ours(world, &["user", "import", "--from", from, &file.to_string_lossy()])?;
+    let mut bob = phone(world, "bob", 3, "udp", Answer::Automatically)?;
+    let mut alice = phone(world, "alice", 2, "udp", Answer::ByHand)?;
+    alice.dial(&format!("sip:bob@{ip}"))?;
+    bob.event("CALL_ESTABLISHED", SOON)?;
+    alice.event("CALL_ESTABLISHED", SOON)?;
+    alice.hang_up()?;
+    bob.event("CALL_CLOSED", SOON).map(drop)
 }
 
 fn listed_and_hung_up(world: &World) -> Result<()> {
