@@ -24,6 +24,7 @@ impl Server {
 
     /// A request was let in.
     pub(crate) fn watch_request(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: &Admitted) {
+        let watches = self.config.watches();
         let Some(calls) = &mut self.calls else { return };
         let request = &packet.message;
         // Inside a dialog only what brings our token: anybody else could end what is not theirs in our books.
@@ -34,14 +35,15 @@ impl Server {
             return calls.handle_request(now, packet);
         }
         // Nothing is kept for a stranger before there is somebody whom they have reached.
-        if admitted.caller != Caller::Unproved || request.to_tag().is_some() {
+        if request.to_tag().is_some() || watches && admitted.caller != Caller::Unproved {
             calls.handle_invite(now, id, packet, users(admitted));
         }
     }
 
     /// A request is forwarded to somebody.
     pub(crate) fn watch_forwarded(&mut self, now: Now, id: ServerTransactionId, admitted: &Admitted) {
-        let Some(calls) = self.calls.as_mut().filter(|_| admitted.caller == Caller::Unproved) else { return };
+        let wanted = self.config.watches() && admitted.caller == Caller::Unproved;
+        let Some(calls) = self.calls.as_mut().filter(|_| wanted) else { return };
         let begins = |packet: &&Packet| packet.message.method() == Method::Invite && packet.message.to_tag().is_none();
         if let Some(packet) = self.layer.request_of(id).filter(begins) {
             calls.handle_invite(now, id, packet, users(admitted));

@@ -2,7 +2,7 @@ use crate::Domains;
 use calls::RING_BYTES_MAX;
 use engine::Now;
 use engine::{Mac, Rng};
-use routing::{Limiter, Rules};
+use routing::{Action, Limiter, Rule, Rules};
 use sip_auth::Algorithm;
 use sip_registrar::Gruus;
 use std::sync::Arc;
@@ -86,6 +86,34 @@ impl Config {
 }
 
 impl Config {
+    /// Whether calls can be watched: they stay with us.
+    pub(crate) fn watches(&self) -> bool {
+        match self.mode {
+            Mode::CallStateful => true,
+            Mode::Stateful => self.record_route,
+            Mode::Stateless | Mode::Redirect => false,
+        }
+    }
+
+    /// Whether later requests of a dialog come through us, because that is wanted or because calls are to be watched.
+    pub(crate) fn keeps_calls(&self) -> bool {
+        self.record_route || self.watches()
+    }
+
+    /// Whether there may be requests that pass without a transaction.
+    pub(crate) fn some_pass_stateless(&self) -> bool {
+        let by_rule = |rule: &Rule| matches!(rule.action, Action::Stateless { .. });
+        self.mode == Mode::Stateless || self.rules.as_slice().iter().any(by_rule)
+    }
+
+    pub(crate) fn registrar(&self) -> sip_registrar::Config {
+        sip_registrar::Config { gruus: Some(self.keys.gruus), ..self.registrar.clone() }
+    }
+
+    pub(crate) fn calls(&self, shard: u16) -> calls::Config {
+        calls::Config { ring_bytes_max: self.ring_bytes, ..calls::Config::new(shard, self.keys.route) }
+    }
+
     /// The same with these dial rules, whose limits begin to count at `now`.
     pub fn with_rules(self, rules: Rules, now: Now) -> Config {
         Config { limiter: Some(rules.limiter(now)), rules: Arc::new(rules), ..self }

@@ -69,7 +69,8 @@ pub enum Order {
     },
     /// Let no new calls begin from now on (`true`), or let them begin again.
     Drain(bool),
-    /// Go on with this configuration. See [`Server::configure`](crate::Server) for what cannot change.
+    /// Go on with this configuration. Calls, transactions and lookups that are under way end as they began. What shards and phones have
+    /// been told already stays until a restart, whatever is said here: the realm, the keys, whether there is TLS, the bytes of the ring.
     Configure(Box<Config>),
 }
 

@@ -20,7 +20,7 @@ impl Server {
                 self.report(ticket, Report::Story(story.map(Box::new)));
             }
             Order::Drain(draining) => self.draining = draining,
-            Order::Configure(_) => {}
+            Order::Configure(config) => self.configure(*config),
         }
     }
 

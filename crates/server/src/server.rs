@@ -5,11 +5,10 @@ use crate::next_hops::Asked;
 use crate::purpose::Purpose;
 use crate::stateless::Passing;
 use crate::targets::{Origin, Search};
-use crate::{Answer, Ask, Config, Input, Mode, Output};
+use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use calls::Calls;
 use engine::{Now, Rng, Table, TableKey};
-use routing::Action;
 use sip_auth::Authenticator;
 use sip_message::{HeaderName, Message, Method, Scheme};
 use sip_proxy::{Proxy, TargetSet};
@@ -56,33 +55,33 @@ pub struct Server {
     /// What was found out about the request that the layer is about to hand back.
     pub(crate) admitted: Option<Box<Admitted>>,
     pub(crate) outputs: VecDeque<Output>,
+    shard: u16,
+    rng: Rng,
 }
 
 impl Server {
     /// The shard number `shard` of an exchange.
     pub fn new(config: Config, shard: u16, mut rng: Rng) -> Server {
         let auth = sip_auth::Config { algorithms: config.algorithms.clone(), ..sip_auth::Config::new(&*config.realm) };
-        let registrar = sip_registrar::Config { gruus: Some(config.keys.gruus), ..config.registrar.clone() };
-        // A call that does not stay with us cannot be watched.
-        let watched = config.mode == Mode::CallStateful || (config.mode == Mode::Stateful && config.record_route);
-        let (realm, record_route) = (config.realm.clone(), config.record_route || watched);
-        let proxy = sip_proxy::Config { realm, record_route, mac: config.keys.route, max_breadth: config.max_breadth };
-        let by_rule = config.rules.as_slice().iter().any(|rule| matches!(rule.action, Action::Stateless { .. }));
+        let proxy = sip_proxy::Config {
+            realm: config.realm.clone(),
+            record_route: config.keeps_calls(),
+            mac: config.keys.route,
+            max_breadth: config.max_breadth,
+        };
         let mut server = Server {
             layer: TransactionLayer::new(sip_transaction::Config::new(shard, config.keys.branch), rng.split()),
             authenticator: Authenticator::new(auth, config.keys.nonce, rng.split()),
-            registrar: Registrar::new(registrar, rng.split()),
+            registrar: Registrar::new(config.registrar(), rng.split()),
             proxy: Proxy::new(proxy, rng.split()),
-            calls: watched.then(|| {
-                let usual = calls::Config::new(shard, config.keys.route);
-                Calls::new(calls::Config { ring_bytes_max: config.ring_bytes, ..usual }, rng.split())
-            }),
+            calls: config.watches().then(|| Calls::new(config.calls(shard), rng.split())),
+            shard,
             pending: Table::with_hasher(TableKey::new(&mut rng)),
             pending_bytes: 0,
             searches: Table::with_hasher(TableKey::new(&mut rng)),
             passing: Table::with_hasher(TableKey::new(&mut rng)),
             last_search: 0,
-            some_pass_stateless: by_rule || config.mode == Mode::Stateless,
+            some_pass_stateless: config.some_pass_stateless(),
             overloaded: false,
             draining: false,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
@@ -91,10 +90,30 @@ impl Server {
             asked: Table::with_hasher(TableKey::new(&mut rng)),
             admitted: None,
             outputs: VecDeque::new(),
+            rng,
             config,
         };
         server.locate_trunks();
         server
+    }
+
+    /// Goes on with `config`. Nothing that is under way is touched: calls, transactions and lookups end as they began.
+    ///
+    /// What every shard and phone has been told stays as it is until a restart, whatever `config` says: the realm, the keys, whether there is
+    /// TLS, and how much of what passes is remembered. Calls that have begun unwatched stay so.
+    pub(crate) fn configure(&mut self, config: Config) {
+        let Config { realm, keys, tls, ring_bytes, .. } = &self.config;
+        let config = Config { realm: realm.clone(), keys: *keys, tls: *tls, ring_bytes: *ring_bytes, ..config };
+        self.authenticator.offer(config.algorithms.clone());
+        self.registrar.configure(config.registrar());
+        self.proxy.configure(config.keeps_calls(), config.max_breadth);
+        if self.calls.is_none() && config.watches() {
+            self.calls = Some(Calls::new(config.calls(self.shard), self.rng.split()));
+        }
+        self.some_pass_stateless = config.some_pass_stateless();
+        self.config = config;
+        self.trunk_addresses.clear();
+        self.locate_trunks();
     }
 
     /// Takes what happened at `now`.

@@ -29,6 +29,10 @@ impl Server {
     /// Lets a request pass without a transaction.
     pub(crate) fn pass(&mut self, now: Now, packet: Packet, admitted: Box<Admitted>) {
         let preprocessed = &admitted.preprocessed;
+        if let Some(calls) = self.calls.as_mut().filter(|_| preprocessed.in_known_dialog()) {
+            // Of a call that began when requests had transactions.
+            calls.handle_request(now, &packet);
+        }
         match (preprocessed.onward.or(preprocessed.edge_flow), preprocessed.next_route.clone()) {
             (Some(flow), _) => {
                 let target = Target::new(None, Hop::Flow(flow));

@@ -121,6 +121,11 @@ impl Authenticator {
         }
     }
 
+    /// Offers these algorithms from now on, the most wanted first.
+    pub fn offer(&mut self, algorithms: Vec<Algorithm>) {
+        self.config.algorithms = algorithms;
+    }
+
     /// The realm, as it is challenged for and as secrets must be made for.
     pub fn realm(&self) -> &str {
         &self.config.realm

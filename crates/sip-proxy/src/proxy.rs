@@ -126,6 +126,11 @@ impl Proxy {
         Proxy { contexts_max, contexts: Table::with_hasher(key), shared }
     }
 
+    /// Forwards new requests so from now on, with the same key.
+    pub fn configure(&mut self, record_route: bool, max_breadth: u16) {
+        (self.shared.config.record_route, self.shared.config.max_breadth) = (record_route, max_breadth);
+    }
+
     /// The next fact that is needed.
     pub fn poll_output(&mut self) -> Option<Ask> {
         self.shared.asks.pop_front()

@@ -155,6 +155,11 @@ impl Registrar {
         }
     }
 
+    /// Decides by this configuration from now on; what is being decided ends as it began.
+    pub fn configure(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Takes a REGISTER that came over `flow`, whose sender may change the bindings of `aor`. Its answer bears `id`.
     pub fn handle_register(&mut self, now: Now, id: u64, aor: AddressOfRecord, request: &Message, flow: Flow) {
         let asked = match Asked::of(&self.config, now, &aor, request, flow, || self.rng.next_u32()) {
