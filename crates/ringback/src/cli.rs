@@ -1,8 +1,8 @@
 //! The command line (CLI.md): names, flags and words of help. What the commands do is in `commands/`.
 
 use crate::commands::{
-    answer, call, completions, config, demo, deploy, inspect, load, man, message, options, reg, register, route, serve,
-    user,
+    answer, ban, call, calls, completions, config, demo, deploy, inspect, load, man, message, options, reg, register,
+    route, serve, user,
 };
 use crate::console::{self, Console};
 use clap::{Parser, Subcommand};
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     User(user::Arguments),
     Reg(reg::Arguments),
+    Calls(calls::Arguments),
+    Ban(ban::Arguments),
     Register(register::Arguments),
     Call(call::Arguments),
     Answer(answer::Arguments),

@@ -14,6 +14,12 @@ pub(crate) fn local(zone: &Zone, at: SystemTime) -> String {
     timestamp(at).in_tz(zone.name()).map_or_else(|_| rfc3339(at), |at| at.strftime("%F %T%.3f").to_string())
 }
 
+/// The same without the date.
+pub(crate) fn local_time(zone: &Zone, at: SystemTime) -> String {
+    let shown = local(zone, at);
+    shown.split_once([' ', 'T']).map_or(shown.clone(), |(_, time)| time.to_owned())
+}
+
 /// Whole seconds since 1970.
 pub(crate) fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -47,7 +53,9 @@ pub(crate) fn parse_since(text: &str, zone: &Zone, now: SystemTime) -> Result<u6
     }
     let at_midnight = zone.moment(&format!("{text}T00:00"));
     at_midnight.or_else(|_| zone.moment(text)).map_err(|_| {
-        format!("{text:?} is neither a time before now, such as 2h or 3d, nor a date such as 2026-11-20 or 2026-11-20T09:30")
+        format!(
+            "{text:?} is neither a time before now, such as 2h or 3d, nor a date such as 2026-11-20 or 2026-11-20T09:30"
+        )
     })
 }
 
@@ -75,17 +83,21 @@ mod tests {
     #[test]
     fn moments_are_written_and_read() {
         let at = UNIX_EPOCH + Duration::from_millis(1_795_203_005_250);
-        assert_eq!(rfc3339(at), "2026-11-20T18:50:05.250Z");
+        assert_eq!(rfc3339(at), "2026-11-20T19:30:05.250Z");
         assert_eq!(parse_rfc3339(&rfc3339(at)), Some(at));
-        assert_eq!(local(&Zone::parse("Europe/Berlin").unwrap(), at), "2026-11-20 19:50:05.250");
+        assert_eq!(local(&Zone::parse("Europe/Berlin").unwrap(), at), "2026-11-20 20:30:05.250");
         assert_eq!(rfc3339(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
     fn spans_are_read_and_written() {
-        for (text, is) in [("90", Some(90)), ("15m", Some(900)), ("2h", Some(7200)), ("1w", Some(604_800)), ("0d", Some(0))]
-            .into_iter()
-            .chain(["", "h", "1y", "-1h", "1.5h", "99999999999999999999", "9999999999999999999d"].map(|text| (text, None)))
+        for (text, is) in
+            [("90", Some(90)), ("15m", Some(900)), ("2h", Some(7200)), ("1w", Some(604_800)), ("0d", Some(0))]
+                .into_iter()
+                .chain(
+                    ["", "h", "1y", "-1h", "1.5h", "99999999999999999999", "9999999999999999999d"]
+                        .map(|text| (text, None)),
+                )
         {
             assert_eq!(parse_span(text).ok().map(|span| span.as_secs()), is, "{text}");
         }
@@ -107,7 +119,10 @@ mod tests {
         let since = |text| parse_since(text, &zone, now);
         assert_eq!(since("1h").unwrap(), 1_795_199_405);
         assert_eq!(since("2026-11-20").unwrap(), since("2026-11-20T00:00").unwrap());
-        assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(since("2026-11-20T09:30").unwrap())), "2026-11-20T08:30:00.000Z");
+        assert_eq!(
+            rfc3339(UNIX_EPOCH + Duration::from_secs(since("2026-11-20T09:30").unwrap())),
+            "2026-11-20T08:30:00.000Z"
+        );
         assert!(since("yesterday").unwrap_err().contains("2h or 3d"));
     }
 }

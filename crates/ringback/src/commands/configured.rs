@@ -1,7 +1,8 @@
 use crate::config::{Config, ConfigFile};
-use crate::control::Client;
+use crate::control::{self, Client};
 use crate::exit::Failure;
 use clap::Args;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use store::DataFolder;
 
@@ -41,6 +42,11 @@ impl Configured {
     /// Whether nothing was said.
     pub(crate) fn is_empty(&self) -> bool {
         self.config.is_none() && self.data.is_none() && self.set.is_empty()
+    }
+
+    /// Has a command done by the exchange that runs on the data folder.
+    pub(crate) fn ask(&self, command: &control::Command, each: impl FnMut(Value)) -> Result<(), Failure> {
+        self.running()?.ask(command, each)
     }
 
     /// The exchange that runs on the data folder.

@@ -1,7 +1,9 @@
 //! One file per command.
 
 pub(crate) mod answer;
+pub(crate) mod ban;
 pub(crate) mod call;
+pub(crate) mod calls;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -32,6 +34,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
             Command::Serve(arguments) => Some(&mut arguments.configured),
             Command::User(arguments) => Some(arguments.configured()),
             Command::Reg(arguments) => Some(arguments.configured()),
+            Command::Calls(arguments) => Some(arguments.configured()),
+            Command::Ban(arguments) => Some(arguments.configured()),
             Command::Config(arguments) => arguments.configured(),
             Command::Route(arguments) => Some(arguments.configured()),
             Command::Deploy(arguments) => Some(arguments.configured()),
@@ -45,6 +49,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
         Command::Demo(arguments) => demo::run(&arguments, console),
         Command::User(arguments) => user::run(arguments, console),
         Command::Reg(arguments) => reg::run(arguments, console),
+        Command::Calls(arguments) => calls::run(arguments, console),
+        Command::Ban(arguments) => ban::run(arguments, console),
         Command::Register(arguments) => register::run(&arguments, console),
         Command::Call(arguments) => call::run(&arguments, console),
         Command::Answer(arguments) => answer::run(&arguments, console),

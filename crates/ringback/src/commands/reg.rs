@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> Outcome {
 
 fn list(configured: &Configured, console: &Console) -> Outcome {
     let mut any = false;
-    configured.running()?.ask(&Command::RegLs, |binding| {
+    configured.running()?.ask(&Command::RegLs {}, |binding| {
         any = true;
         let text = |key: &str| match &binding[key] {
             Value::String(text) => text.clone(),

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Command {
     /// The bindings.
-    RegLs,
+    RegLs {},
     /// Removes the bindings of an address-of-record, or one of them.
     RegRm { aor: String, contact: Option<String> },
     /// Reads changed accounts now.
-    UserRefresh,
+    UserRefresh {},
     /// Asks whether the account of that name is in the configuration.
     UserConfigured { name: String },
     /// The accounts.
-    UserLs,
+    UserLs {},
     /// One account.
     UserShow { name: String },
     /// Adds accounts, or changes their secrets.
@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// Sets where calls go instead.
     UserForward { name: String, forwards: Forwards },
     /// The calls under way.
-    CallsLs,
+    CallsLs {},
     /// What passed in a call: its name, or its Call-ID.
     CallsShow { call: String },
     /// Ends a call.
@@ -31,13 +31,13 @@ pub(crate) enum Command {
     /// Calls that are over, the latest first; times in seconds since 1970.
     CallsHistory { since: Option<u64>, until: Option<u64>, user: Option<String>, limit: u32 },
     /// Who is banned.
-    BanLs,
+    BanLs {},
     /// Bans an address or a network.
     BanAdd { source: String, for_s: u64, why: String },
     /// Lifts a ban.
     BanRm { source: String },
     /// The stored routes, in the order in which they are tried.
-    RouteLs,
+    RouteLs {},
     /// Adds a route: the TOML of one `[[route]]`.
     RouteAdd { name: String, toml: String },
     /// Removes a route.
@@ -92,6 +92,21 @@ pub(crate) struct Forwards {
     pub(crate) not_registered: Option<String>,
 }
 
+impl Secrets {
+    /// All digests that there are.
+    pub(crate) fn of(secrets: &sip_auth::Secrets) -> Secrets {
+        Secrets {
+            ha1_md5: Some(hex(&secrets.md5)),
+            ha1_sha256: Some(hex(&secrets.sha256)),
+            ha1_sha512_256: secrets.sha512_256.as_ref().map(|digest| hex(digest)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secrets(secret)")
@@ -108,7 +123,7 @@ mod tests {
         let secrets = Secrets { ha1_md5: Some("00".into()), ..Secrets::default() };
         let account = Account { name: "anna".into(), realm: "ringback".into(), secrets };
         for (command, text) in [
-            (Command::RegLs, r#"{"command":"reg-ls"}"#),
+            (Command::RegLs {}, r#"{"command":"reg-ls"}"#),
             (
                 Command::RegRm { aor: "100@a".into(), contact: None },
                 r#"{"command":"reg-rm","aor":"100@a","contact":null}"#,

@@ -25,12 +25,12 @@ impl Desk {
     /// Does it, and says what it gives or why not.
     pub(crate) async fn answer(&self, command: Command) -> Result<Values, Failure> {
         match command {
-            Command::RegLs => Ok(self.bindings()),
+            Command::RegLs {} => Ok(self.bindings()),
             Command::RegRm { aor, contact } => self.remove_bindings(aor, contact).await,
-            Command::CallsLs => self.list_calls().await,
+            Command::CallsLs {} => self.list_calls().await,
             Command::CallsShow { call } => self.show_call(call).await,
             Command::CallsHangup { id } => self.hang_up(id).await,
-            Command::UserRefresh => one(json!({"refreshed": self.world.refresh_accounts().is_ok()})),
+            Command::UserRefresh {} => one(json!({"refreshed": self.world.refresh_accounts().is_ok()})),
             Command::UserConfigured { name } => one(json!({"configured": self.world.is_configured(&name)})),
             _ => Err(Failure::usage("that is not there yet")),
         }

@@ -1,3 +1,5 @@
+mod import;
+
 use super::configured::Configured;
 use crate::config::Config;
 use crate::console::Console;
@@ -126,7 +128,7 @@ impl Users {
     /// The words to add when there is none.
     fn tell_the_exchange(&self) -> String {
         let told = Client::connect(&self.folder.control_socket()).ok().flatten();
-        match told.is_some_and(|mut exchange| exchange.ask(&Command::UserRefresh, drop).is_ok()) {
+        match told.is_some_and(|mut exchange| exchange.ask(&Command::UserRefresh {}, drop).is_ok()) {
             true => String::new(),
             false => format!("\n(kept in {}, on which no exchange runs now)", self.folder.path().display()),
         }
