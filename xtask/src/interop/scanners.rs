@@ -19,6 +19,7 @@ pub(super) const SCENARIOS: &[Row] = &[
     ("svcrack_finds_no_password", Needs::Ringback, crack),
     ("a_quiet_guesser_of_users_finds_none", Needs::Ringback, quiet_war),
     ("a_quiet_guesser_of_passwords_is_banned", Needs::Ringback, quiet_crack),
+    ("a_ban_outlives_a_restart_and_is_lifted", Needs::Ringback, ban_is_kept),
     ("forged_offences_shut_no_phone_out", Needs::Ringback, forged),
 ];
 
@@ -95,6 +96,23 @@ fn alike(answers: &[(String, String)]) -> Result<()> {
         answers.iter().filter(|(user, _)| user != USER).map(|(_, status)| status.as_str()).collect();
     ensure!(of_user.is_some_and(|status| others.contains(&status)), "the user is told apart: {answers:#?}");
     Ok(())
+}
+
+/// Who is banned stays banned when the exchange is killed, until the operator says otherwise.
+fn ban_is_kept(world: &World) -> Result<()> {
+    let mut stage = Stage::set(world, &[USER])?;
+    let attacker = Street::ip(Street::STRANGER);
+    ensure!(stage.answers(&attacker, 10)?, "a stranger gets no answer");
+    stage.ask(&attacker, &register(&attacker, USER, 1, "User-Agent: friendly-scanner\r\n"))?;
+    stage.expect_banned(&attacker)?;
+    stage.restart()?;
+    stage.expect_banned(&attacker)?;
+    let (code, said) = stage.ringback(&["ban", "rm", &attacker])?;
+    ensure!(code == 0, "ban rm ended with {code}\n{said}");
+    ensure!(stage.answers(&attacker, 11)?, "the ban is lifted, and nobody answers");
+    let (code, said) = stage.ringback(&["ban", "add", &attacker, "--for", "1h", "--why", "by hand"])?;
+    ensure!(code == 0, "ban add ended with {code}\n{said}");
+    stage.expect_banned(&attacker)
 }
 
 fn quiet_crack(world: &World) -> Result<()> {

@@ -26,6 +26,7 @@ pub(super) struct Stage {
     /// Where what is not the exchange runs.
     pub(super) others: Scope,
     inside: Scope,
+    configuration: String,
     pub(super) street: Street,
 }
 
@@ -45,8 +46,21 @@ impl Stage {
         let ip = Street::ip(EXCHANGE);
         let users = USERS.into_iter().chain(users.iter().copied()).map(String::from).collect();
         let setup = Setup { users, more: more.to_owned(), ..Setup::on(&ip) };
-        let exchange = ringback::start(&inside, &setup)?;
-        Ok(Self { exchange, others, inside, street })
+        let configuration = setup.text(&inside);
+        let exchange = ringback::serve(&inside, &configuration, None)?;
+        Ok(Self { exchange, others, inside, configuration, street })
+    }
+
+    /// The exchange is killed, and comes back.
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.exchange.kill();
+        self.exchange = ringback::serve(&self.inside, &self.configuration, None)?;
+        Ok(())
+    }
+
+    /// Whether the exchange answers somebody at this address.
+    pub(super) fn answers(&self, ip: &str, number: u32) -> Result<bool> {
+        Ok(self.ask(ip, &options(ip, number))?.starts_with("SIP/2.0 200 "))
     }
 
     /// One of our commands, about this exchange.
@@ -99,9 +113,7 @@ impl Stage {
         });
         there.with_context(|| format!("ban ls: {listed}\nthe exchange said\n{}", tail(&self.exchange.output())))?;
         ensure!(listed.lines().count() == 1, "others are banned, too:\n{listed}");
-        let text = options(ip, 1);
-        let answer = self.ask(ip, &text)?;
-        ensure!(answer.is_empty(), "{ip} is banned, and was answered {answer}");
+        ensure!(!self.answers(ip, 1)?, "{ip} is banned, and was answered");
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! TLS with the exchange's own authority: calls, and what strangers are shown. openssl and our own telephone insist on the
 //! certificate; Debian's baresip takes any.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +11,10 @@ use anyhow::{Result, ensure};
 use super::{Needs, Row, World};
 use crate::peers::PASSWORD;
 use crate::peers::baresip::{Account, Answer, Baresip};
+use crate::peers::raw::UdpPeer;
 use crate::peers::ringback::{self, Setup};
+use crate::peers::sip;
+use crate::peers::tls::Client;
 use crate::process::Process;
 use crate::tone;
 
@@ -19,6 +23,7 @@ pub(super) const SCENARIOS: &[Row] = &[
     ("ringback_calls_baresip_over_tls", Needs::Ringback, ringback_calls),
     ("baresip_calls_ringback_over_tls", Needs::Ringback, baresip_calls),
     ("ringback_believes_no_other_authority", Needs::Ringback, another_authority),
+    ("tls_only_listens_to_nothing_else", Needs::Ringback, tls_only),
     ("openssl_is_shown_a_chain_for_the_right_names", Needs::Ringback, chain),
 ];
 
@@ -41,6 +46,25 @@ fn baresip(world: &World, user: &str, host: u8, answer: Answer, hz: u32, authori
     let (ip, exchange) = (world.scope.ip(host), world.exchange_ip());
     let account = Account { user, ip: &ip, exchange: Some(&exchange), transport: "tls", answer, tone_hz: hz };
     Baresip::start_trusting(&world.scope, &account, Some(authority))
+}
+
+/// With `tls_only`, whoever comes without is not answered, wherever he knocks.
+fn tls_only(world: &World) -> Result<()> {
+    let ip = world.exchange_ip();
+    let listen = format!("tls_only = true\ntls = [\"{ip}:5061\"]\nws = [\"{ip}:8080\"]\n");
+    let setup = Setup { listen, ..Setup::on(&ip) };
+    let exchange = ringback::start(&world.scope, &setup)?;
+    let authority = setup.data(&world.scope).join("tls/ca.pem");
+    drop(Client::new(&ip, 5061, &authority)?.open(0, &world.scope.ip(5))?);
+    for port in [5060, 8080] {
+        let connected = TcpStream::connect((ip.as_str(), port));
+        ensure!(connected.is_err(), "there is somebody at port {port}\n{}", exchange.output());
+    }
+    let (peer, peers) = (UdpPeer::bind(&world.scope.ip(6))?, world.scope.ip(6));
+    peer.be_patient(Duration::from_millis(300))?;
+    let answer = peer.answer(&ip, &sip::register(&ip, "alice", &peers, 1, ""));
+    ensure!(answer.is_err(), "over UDP, somebody said {answer:?}");
+    Ok(())
 }
 
 fn two_baresips(world: &World) -> Result<()> {
