@@ -42,6 +42,12 @@ impl Rules {
         Rules { rules, trunks, zone, home: home.to_owned() }
     }
 
+    /// The same with more rules, which are asked after the others.
+    pub fn followed_by(self, more: Vec<Rule>) -> Rules {
+        let rules = self.rules.into_iter().chain(more).collect();
+        Rules::new(rules, self.trunks, self.zone, &self.home)
+    }
+
     /// The rules, in their order.
     pub fn as_slice(&self) -> &[Rule] {
         &self.rules

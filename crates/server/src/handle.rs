@@ -51,6 +51,11 @@ pub enum Order {
         /// Names the order.
         ticket: u64,
     },
+    /// How many calls are under way: [`Report::Counted`].
+    Count {
+        /// Names the order.
+        ticket: u64,
+    },
     /// End a call: [`Report::HungUp`].
     HangUp {
         /// Names the order.
@@ -79,6 +84,8 @@ pub enum Order {
 pub enum Report {
     /// The calls of this shard, in the order in which they began.
     Calls(Vec<CallSummary>),
+    /// How many calls this shard has.
+    Counted(usize),
     /// Whether there was such a call.
     HungUp(bool),
     /// What passed, if this shard knows of such a call.

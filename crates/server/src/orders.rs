@@ -11,6 +11,10 @@ impl Server {
                 let calls = self.calls.iter().flat_map(Calls::list).map(CallSummary::of).collect();
                 self.report(ticket, Report::Calls(calls));
             }
+            Order::Count { ticket } => {
+                let count = self.calls.as_ref().map_or(0, Calls::len);
+                self.report(ticket, Report::Counted(count));
+            }
             Order::HangUp { ticket, id, reason } => {
                 let known = self.hang_up(now, id, &reason);
                 self.report(ticket, Report::HungUp(known));
