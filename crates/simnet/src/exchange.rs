@@ -3,7 +3,7 @@ use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
 use routing::Forwards;
-use server::{Answer, Ask, Call, Config, Domains, Event, Input, Keys, Output, Secrets, Server, owner};
+use server::{Answer, Ask, Call, Config, Domains, Event, Input, Keys, Order, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::BTreeMap;
@@ -148,6 +148,24 @@ impl Exchange {
             outgoing.extend(self.drain(shard));
         }
         outgoing
+    }
+
+    /// Gives each shard an order.
+    pub(crate) fn order(&mut self, now: Now, order: impl Fn() -> Order) -> Vec<Outgoing> {
+        (0..self.servers.len()).flat_map(|shard| self.handle(now, shard, Input::Order(order()))).collect()
+    }
+
+    /// What it has told next, in words; reports are left out.
+    pub(crate) fn next_told(&mut self) -> String {
+        self.events.retain(|event| !matches!(event, Event::Report { .. }));
+        if self.events.is_empty() {
+            return "nothing".to_owned();
+        }
+        match self.events.remove(0) {
+            Event::Ended(record) => record.how,
+            Event::Offence { offence, .. } => format!("{offence:?}"),
+            Event::Report { .. } => String::new(),
+        }
     }
 
     /// Has more to do from now on than it manages.

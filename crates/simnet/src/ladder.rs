@@ -75,7 +75,7 @@ impl Ladder {
             [from, "closes", to] => self.push(after, What::Closes { from: from.to_owned(), to: to.to_owned() }),
             [_, "refuses"] => self.push(after, What::Refuses),
             [from, arrow @ ("->" | "=>"), to, ..] => self.messages(after, from, arrow == "=>", to, rest),
-            [name, ref words @ ..] if !line.contains(':') || words.first() == Some(&"dials") => {
+            [name, ref words @ ..] if !line.contains(':') || matches!(words.first(), Some(&("dials" | "tells"))) => {
                 let words = words.iter().map(|word| (*word).to_owned()).collect();
                 self.push(after, What::Does { name: name.to_owned(), words });
             }

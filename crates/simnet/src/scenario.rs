@@ -4,6 +4,7 @@ use crate::setup::set_up;
 use crate::trace::Entry;
 use crate::world::{Off, World};
 use bytes::Bytes;
+use server::Order;
 use sip_message::HeaderName;
 use sip_transaction::Flow;
 use std::panic::Location;
@@ -27,7 +28,8 @@ use std::time::Duration;
 /// dave dials bob                                  dave has a phone (`given dave has a phone`): he also `answers`, `declines`,
 ///                                                 `hangs up`, `registers`, `texts bob`, and has `heard bob` in his last call
 /// exchange hangs up                               it ends all calls that it watches; it also `is overloaded`, `is killed` and `starts`,
-///                                                 `restarts`, `cannot write` and `can write again`
+///                                                 `restarts`, `cannot write` and `can write again`, `drains` and `takes calls again`
+/// exchange tells bob hung up after 12 s           its next event: how a call has ended, who has offended
 /// +32s                                            time passes
 /// ```
 ///
@@ -288,6 +290,16 @@ impl World {
             ("exchange", ["starts"]) => self.start(name),
             ("exchange", ["restarts"]) => self.restart(name),
             ("exchange", ["cannot", "write"]) => self.exchange(name).store.fails = true,
+            ("exchange", ["drains"]) => {
+                self.command_exchange(|exchange, now| exchange.order(now, || Order::Drain(true)))
+            }
+            ("exchange", ["takes", "calls", "again"]) => {
+                self.command_exchange(|exchange, now| exchange.order(now, || Order::Drain(false)));
+            }
+            ("exchange", ["tells", wanted @ ..]) => {
+                let told = self.exchange(name).next_told();
+                return (told != wanted.join(" ")).then(|| format!("the exchange tells: {told}"));
+            }
             ("exchange", ["can", "write", "again"]) => self.exchange(name).store.fails = false,
             _ => {
                 let command = self.phone(name).command_of(&words);
