@@ -50,6 +50,11 @@ impl Bucket {
         Bucket { since: now.mono, rate: Rate::new(per_s, burst), full_at_ns: 0 }
     }
 
+    /// Whether it has no limit.
+    pub fn is_unlimited(&self) -> bool {
+        self.rate.is_unlimited()
+    }
+
     /// Takes one, if there is one.
     pub fn take(&mut self, now: Now) -> bool {
         self.rate.is_unlimited() || self.rate.take(&mut self.full_at_ns, nanoseconds(self.since, now))

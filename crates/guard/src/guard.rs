@@ -186,9 +186,9 @@ impl Guard {
         self.bans.in_force(now)
     }
 
-    /// Whether there is anything that a packet could be refused for: a limit, or a ban.
-    pub fn is_idle(&self) -> bool {
-        !self.config.enabled || (self.rate.is_unlimited() && self.bans.is_empty())
+    /// Whether there is nothing that a packet could be refused for, if strangers together are `unlimited`: neither limit nor ban.
+    pub fn is_idle(&self, unlimited: bool) -> bool {
+        !self.config.enabled || (unlimited && self.rate.is_unlimited() && self.bans.is_empty())
     }
 
     /// Whether a network is what counts as one source (or less).

@@ -124,16 +124,16 @@ fn a_guard_that_is_off_lets_everybody_in() {
     let mut post = Post::with(Config { enabled: false, ..Config::default() });
     assert_eq!(post.packets("192.0.2.1", 10_000), 10_000);
     assert_eq!(post.offends("192.0.2.1", Offence::Scanner), None);
-    assert!(post.guard.is_idle() && post.guard.sources() == 0);
+    assert!(post.guard.is_idle(true) && post.guard.sources() == 0);
 }
 
 #[test]
 fn without_a_rate_nothing_is_kept_of_strangers_but_bans_hold() {
     let mut post = Post::with(Config { stranger_per_s: 0, ..Config::default() });
     assert_eq!(post.packets("192.0.2.1", 10_000), 10_000);
-    assert!(post.guard.is_idle() && post.guard.sources() == 0);
+    assert!(post.guard.is_idle(true) && post.guard.sources() == 0);
     post.banned_after("192.0.2.1", Offence::Scanner);
-    assert!(!post.guard.is_idle());
+    assert!(!post.guard.is_idle(true));
     assert_eq!(post.packet("192.0.2.1"), Verdict::Banned);
 }
 

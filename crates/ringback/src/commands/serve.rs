@@ -3,7 +3,7 @@ use crate::config::{Config, LogFormat};
 use crate::console::Console;
 use crate::control;
 use crate::desk::Desk;
-use crate::exchange::{self, Certificates, Exchange, Setup};
+use crate::exchange::{self, Certificates, Exchange, Gate, GateConfig, Setup};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets;
 use clap::Args;
@@ -15,6 +15,7 @@ use sip_auth::Secrets;
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Account, Accounts, DataFolder, UsersFile};
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,8 +77,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     runtime.block_on(async {
         // Before anybody is told that we are ready: a signal from then on is not missed.
         let signals = Signals::new().map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
-        let exchange = Exchange::start(setup(&config, &names, keys, accounts, certificates.tls()), &mut rng)
-            .map_err(|error| cannot_listen(&error))?;
+        let gate = Arc::new(Gate::new(Now::read_clocks(), &GateConfig::new(&config), &[], |_| (), &mut rng));
+        let setup = Setup { gate: Some(gate), ..setup(&config, &names, keys, accounts, certificates.tls()) };
+        let exchange = Exchange::start(setup, &mut rng).map_err(|error| cannot_listen(&error))?;
         let control = control::Listener::open(&folder.control_socket());
         if let Err(error) = &control {
             console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
@@ -102,6 +104,7 @@ fn setup(config: &Config, names: &[String], keys: server::Keys, accounts: Accoun
         accounts,
         dns: DnsConfig { servers: config.dns_servers.clone() },
         tls: Some(tls),
+        gate: None,
         tap: crate::trace::tap(),
     }
 }
@@ -284,6 +287,9 @@ impl Signals {
 fn reload(exchange: &Exchange, running: &Config, configured: &Configured, console: &Console) {
     let outcome = configured.read().and_then(|(config, _)| {
         let restart_for = differences(running, &config);
+        if let Some(gate) = &exchange.world.gate {
+            gate.configure(&GateConfig::new(&config));
+        }
         // The secrets of another realm would fit no challenge of this exchange.
         if config.auth.realm == running.auth.realm {
             exchange.world.configure_accounts(config.users)?;
@@ -296,7 +302,7 @@ fn reload(exchange: &Exchange, running: &Config, configured: &Configured, consol
                 true => String::new(),
                 false => format!("; what has changed in {} needs a restart", restart_for.join(", ")),
             };
-            console.say(format!("reloaded: accounts{rest}"));
+            console.say(format!("reloaded: accounts, guard{rest}"));
             console.event(&json!({"event": "reloaded", "restart_for": restart_for}));
         }
         Err(failure) => {
@@ -359,7 +365,11 @@ impl Running<'_> {
             if let Some(why) = self.certificates.take_distrust() {
                 console.warn(format!("a server was not believed: {why}; tls.ca names CAs to believe"));
             }
-            self.exchange.world.bindings.sweep(Now::read_clocks());
+            let now = Now::read_clocks();
+            self.exchange.world.bindings.sweep(now);
+            if let Some(line) = self.exchange.world.gate.as_ref().and_then(|gate| gate.tend(now)) {
+                console.warn(line);
+            }
             if !self.exchange.is_whole() {
                 let what = "a part of the exchange has failed (see above); it must be started again";
                 return Err(Failure::negative(what));

@@ -1,10 +1,12 @@
 //! The exchange put together: the server's shards on net's drivers, over the accounts and bindings of the store.
 
 mod certificates;
+mod gate;
 mod names;
 mod world;
 
 pub(crate) use certificates::{Certificates, check_certificates};
+pub(crate) use gate::{Gate, GateConfig, GateTotals, Note};
 pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 
@@ -25,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) dns: DnsConfig,
     /// Without it there is no TLS.
     pub(crate) tls: Option<Tls>,
+    /// Without it, all sources are let in.
+    pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) tap: Option<Arc<dyn Tap>>,
 }
 
@@ -40,13 +44,14 @@ impl Exchange {
     /// Opens the sockets and starts the drivers.
     pub(crate) fn start(setup: Setup, rng: &mut Rng) -> Result<Exchange, ListenError> {
         let (accounts, auth_required) = (setup.accounts.clone(), setup.server.auth_required);
-        let world = World { accounts, bindings: Bindings::new(rng), auth_required };
+        let world = World { accounts, bindings: Bindings::new(rng), auth_required, gate: setup.gate.clone() };
         let serve = ServeConfig {
             name: "exchange",
             listen: setup.listen.clone(),
             drivers: setup.drivers.max(1),
             dns: setup.dns.clone(),
             tls: setup.tls.clone(),
+            gate: setup.gate.clone().map(|gate| gate as Arc<dyn net::Gate>),
             tap: setup.tap.clone(),
             ..ServeConfig::default()
         };

@@ -1,7 +1,9 @@
+use super::Gate;
 use engine::Now;
 use net::{Backend, Later};
-use server::{Answer, Ask, Input, Server};
-use sip_registrar::Outcome;
+use server::{Answer, Ask, Event, Input, Server};
+use sip_registrar::{Change, Outcome};
+use std::sync::Arc;
 use store::{Account, Accounts, Bindings, StoreError};
 
 /// What the exchange's shards ask for is in memory, so that each is answered at once. A clone is another handle to the same.
@@ -10,6 +12,7 @@ pub(crate) struct World {
     pub(super) accounts: Accounts,
     pub(crate) bindings: Bindings,
     pub(super) auth_required: bool,
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl World {
@@ -51,9 +54,22 @@ impl Backend<Server> for World {
     fn handle_ask(&mut self, now: Now, ask: Ask, _later: &Later<Input>) -> Option<Input> {
         Some(Input::Answer(self.answer(now, ask)))
     }
+
+    fn handle_event(&mut self, now: Now, event: Event) {
+        if let (Event::Offence { source, offence }, Some(gate)) = (event, &self.gate) {
+            gate.handle_offence(now, source, offence);
+        }
+    }
 }
 
 impl World {
+    /// Who may register has proved who they are, if anybody must.
+    fn know(&self, now: Now, change: &Change) {
+        if let Some(gate) = self.gate.as_ref().filter(|_| self.auth_required) {
+            change.bindings.iter().for_each(|binding| gate.handle_known(now, binding.flow().remote.ip()));
+        }
+    }
+
     fn answer(&self, now: Now, ask: Ask) -> Answer {
         match ask {
             Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
@@ -66,7 +82,12 @@ impl World {
                 let outcome = Outcome::Failed;
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
-            Ask::Registrar(ask) => Answer::Registrar(self.bindings.answer(now, ask)),
+            Ask::Registrar(ask) => {
+                if let sip_registrar::Ask::Commit { change, .. } = &ask {
+                    self.know(now, change);
+                }
+                Answer::Registrar(self.bindings.answer(now, ask))
+            }
             // net looks names up itself.
             Ask::Resolve { ticket, .. } => Answer::Resolved { ticket, flows: Vec::new() },
         }

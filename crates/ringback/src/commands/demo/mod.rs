@@ -87,6 +87,7 @@ fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange
         accounts: Accounts::load(REALM, accounts, None)?,
         dns: net::DnsConfig::default(),
         tls: None,
+        gate: None,
         tap: Some(tap),
     };
     Exchange::start(setup, &mut rng).map_err(Failure::usage)

@@ -1,0 +1,139 @@
+use super::*;
+use net::Gate as _;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const S: Duration = Duration::from_secs(1);
+
+struct Door {
+    gate: Gate,
+    now: Now,
+    notes: Arc<Mutex<Vec<Note>>>,
+}
+
+fn config() -> GateConfig {
+    GateConfig { guard: Config::default(), strangers_per_s: 20_000 }
+}
+
+impl Door {
+    fn new(config: &GateConfig, bans: &[Ban]) -> Door {
+        let (now, notes) = (Now::read_clocks(), Arc::<Mutex<Vec<Note>>>::default());
+        let kept = notes.clone();
+        let gate = Gate::new(now, config, bans, move |note| lock(&kept).push(note), &mut Rng::from_u64(1));
+        Door { gate, now, notes }
+    }
+
+    fn admits(&self, from: IpAddr) -> bool {
+        self.gate.admits(self.now, SocketAddr::new(from, 5060))
+    }
+
+    /// How many of so many packets are let in, each from another source.
+    fn strangers(&self, count: u32) -> u32 {
+        (0..count).map(|n| u32::from(self.admits(nth(n)))).sum()
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *lock(&self.notes))
+    }
+}
+
+fn nth(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0B00_0000 + number).into()
+}
+
+fn network(text: &str) -> Network {
+    Network::parse(text).expect("a network")
+}
+
+#[test]
+fn what_strangers_may_do_together_is_what_was_configured_whatever_parts_they_are_in() {
+    let mut door = Door::new(&config(), &[]);
+    assert_eq!(door.strangers(50_000), 2000);
+    for _ in 0..10 {
+        door.now = door.now + S / 100;
+        assert_eq!(door.strangers(1000), 200);
+    }
+    door.gate.handle_known(door.now, nth(0));
+    assert!((0..10_000).all(|_| door.admits(nth(0))));
+    let totals = door.gate.totals(door.now);
+    assert_eq!((totals.limited_together, totals.limited, totals.known), (48_000 + 8000, 0, 1));
+}
+
+#[test]
+fn one_stranger_has_his_own_limit() {
+    let door = Door::new(&config(), &[]);
+    assert_eq!((0..1000).filter(|_| door.admits(nth(1))).count(), 100);
+    assert_eq!(door.gate.totals(door.now).limited, 900);
+}
+
+#[test]
+fn nothing_is_asked_where_nothing_can_be_refused() {
+    let off = GateConfig { guard: Config { enabled: false, ..Config::default() }, ..config() };
+    let open = GateConfig { guard: Config { stranger_per_s: 0, ..Config::default() }, strangers_per_s: 0 };
+    let half_open = GateConfig { strangers_per_s: 10, ..open.clone() };
+    let is_idle = |config: &GateConfig| Door::new(config, &[]).gate.idle.load(Relaxed);
+    assert!(is_idle(&off) && is_idle(&open) && !is_idle(&half_open) && !is_idle(&config()));
+    let door = Door::new(&open, &[]);
+    door.gate.handle_offence(door.now, nth(1), Offence::Scanner);
+    assert!(!door.admits(nth(1)) && door.admits(nth(2)));
+    assert!(door.gate.unban(door.now, Network::of(nth(1), 32)));
+    assert!(door.admits(nth(1)) && door.gate.idle.load(Relaxed));
+    door.gate.configure(&half_open);
+    assert!(!door.gate.idle.load(Relaxed) && door.strangers(100) == 1);
+}
+
+#[test]
+fn bans_are_written_down_told_once_and_lifted() {
+    let mut door = Door::new(&config(), &[]);
+    for n in 0..7 {
+        (0..20).for_each(|_| door.gate.handle_offence(door.now, nth(n), Offence::WrongCredentials));
+    }
+    let bans = door.gate.bans(door.now);
+    assert_eq!(bans.len(), 7);
+    assert!((0..7).all(|n| !door.admits(nth(n))) && door.admits(nth(7)));
+    assert_eq!(door.notes(), (0..7).map(|n| Note::Ban(bans[n].clone())).collect::<Vec<_>>());
+    let line = door.gate.tend(door.now).expect("news");
+    assert!(line.starts_with("banned 11.0.0.0 for 10 min (20 wrong passwords within 10 minutes); 11.0.0.1 "), "{line}");
+    assert!(line.ends_with("; and 2 more"), "{line}");
+    assert_eq!(door.gate.tend(door.now), None);
+    assert!(door.gate.unban(door.now, network("11.0.0.3")) && !door.gate.unban(door.now, network("11.0.0.99")));
+    assert!(door.admits(nth(3)) && !door.admits(nth(4)));
+    assert_eq!(door.notes(), [Note::Unban(network("11.0.0.3")), Note::Unban(network("11.0.0.99"))]);
+    // A day after its end nobody remembers a ban, and neither does the store.
+    door.now = door.now + 600 * S + Config::default().ban_max;
+    assert_eq!((door.gate.tend(door.now), door.gate.bans(door.now).len()), (None, 0));
+    assert_eq!(door.notes().len(), 6);
+    let totals = door.gate.totals(door.now);
+    assert_eq!((totals.bans, totals.offences, totals.bans_in_force), (7, [140, 0, 0, 0], 0));
+}
+
+#[test]
+fn bans_of_networks_hold_in_all_parts_and_are_listed_once() {
+    let door = Door::new(&config(), &[]);
+    let until = door.now.wall + S;
+    assert_eq!(door.gate.ban(door.now, network("11.0.0.0/8"), until, "nobody there is a customer"), Ok(()));
+    assert_eq!(door.gate.ban(door.now, network("0.0.0.0/0"), until, ""), Err(NotBanned::TooWide));
+    assert_eq!(door.strangers(1000), 0);
+    let bans = door.gate.bans(door.now);
+    assert_eq!((bans.len(), bans[0].why.as_str()), (1, "nobody there is a customer"));
+    assert_eq!(door.notes(), [Note::Ban(bans[0].clone())]);
+    assert!(door.gate.unban(door.now, network("11.0.0.0/8")) && door.gate.bans(door.now).is_empty());
+    assert_eq!(door.strangers(1000), 1000);
+}
+
+#[test]
+fn who_was_banned_before_is_banned_still() {
+    let earlier = Door::new(&config(), &[]);
+    earlier.gate.handle_offence(earlier.now, nth(1), Offence::Scanner);
+    let until = earlier.now.wall + 3600 * S;
+    earlier.gate.ban(earlier.now, network("12.0.0.0/16"), until, "").expect("not allowed");
+    let bans = earlier.gate.bans(earlier.now);
+    let mut door = Door::new(&config(), &bans);
+    assert_eq!((door.gate.bans(door.now), door.notes()), (bans, vec![]));
+    assert!(!door.admits(nth(1)) && !door.admits("12.0.7.7".parse().expect("an address")));
+    // And the next one is its second.
+    door.now = door.now + 600 * S;
+    door.gate.handle_offence(door.now, nth(1), Offence::Scanner);
+    assert!(matches!(&door.notes()[..], [Note::Ban(ban)] if ban.times == 2));
+}
