@@ -1,7 +1,7 @@
 //! Where the targets of requests are: with a user of ours, or somewhere that the shell finds.
 
 use crate::identity::Caller;
-use crate::targets::{Aim, Asking};
+use crate::targets::{Aim, Asking, Phones};
 use crate::{Ask, Output, Server};
 use engine::Now;
 use sip_message::{NextHop, Scheme, Transport, Uri};
@@ -41,6 +41,20 @@ impl Server {
         match named_by {
             NamedBy::Parent | NamedBy::Request => self.resolve(now, ticket, id, &uri, named_by),
             NamedBy::Redirection => self.follow_redirection(now, ticket, id, &uri),
+            NamedBy::Dialog => self.find_phone_again(now, ticket, id),
+        }
+    }
+
+    /// Whom a dialog is with has a connection to us no more that they had: the one they have now, if they are registered over it with the
+    /// contact that they have in the dialog. Nobody else is to be had by a request that nobody has proved to have sent.
+    fn find_phone_again(&mut self, now: Now, ticket: u64, id: ServerTransactionId) {
+        let user = self.layer.request_of(id).and_then(|packet| {
+            let uri = packet.message.to().ok()?.uri_parsed().ok()?;
+            self.user_of(&uri, packet)
+        });
+        match user {
+            Some(aor) => self.expand(now, id, ticket, aor, Phones::AtRequestUri),
+            None => self.find_nothing(now, ticket),
         }
     }
 
@@ -49,8 +63,8 @@ impl Server {
         let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
         let asking = Asking { packet, caller: &Caller::Unproved, payer: &Caller::Unproved, counts: true };
         match self.aim(now, asking, uri, None) {
-            Aim::User(aor) | Aim::UserOrRule(aor) => self.expand(now, id, ticket, aor, None),
-            Aim::Phone(gruu) => self.expand(now, id, ticket, gruu.aor.clone(), Some(gruu)),
+            Aim::User(aor) | Aim::UserOrRule(aor) => self.expand(now, id, ticket, aor, Phones::All),
+            Aim::Phone(gruu) => self.expand(now, id, ticket, gruu.aor.clone(), Phones::One(gruu)),
             // Away from here only in the name of somebody who is known.
             Aim::Targets(set) if set.targets.iter().all(|target| target.named_by == NamedBy::Request) => {
                 if self.proxy.is_proved(id) || !self.config.auth_required {
@@ -72,7 +86,7 @@ impl Server {
             && let Some(aor) = self.user_of(&uri, packet)
         {
             let gruu = uri.param("gr").and_then(|_| self.config.keys.gruus.resolve(&uri, |_| Some(aor.clone())));
-            return self.expand(now, id, ticket, aor, gruu.map(Box::new));
+            return self.expand(now, id, ticket, aor, gruu.map_or(Phones::All, |gruu| Phones::One(Box::new(gruu))));
         }
         match NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)) {
             Some(next_hop) => {

@@ -37,6 +37,9 @@ pub enum NamedBy {
     Request,
     /// A 3xx, in its Contact.
     Redirection,
+    /// Nobody: the flow of the dialog that the request is inside of is gone. Only the phone at its Request-URI is meant, wherever that
+    /// is now.
+    Dialog,
 }
 
 impl Target {

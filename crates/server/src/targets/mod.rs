@@ -6,6 +6,7 @@ mod forwards;
 mod search;
 
 pub(crate) use aim::Aim;
+pub(crate) use bindings::Phones;
 pub use forwards::DIVERSIONS_MAX;
 pub use search::SEARCHES_MAX;
 pub(crate) use search::{Origin, Search};

@@ -1,6 +1,6 @@
 use super::Asking;
 use super::aim::Aim;
-use super::bindings::targets;
+use super::bindings::{Phones, targets};
 use super::forwards::{Cause, DIVERSIONS_MAX, Diversion, edits};
 use crate::admission::Admitted;
 use crate::identity::Caller;
@@ -9,7 +9,7 @@ use engine::Now;
 use routing::{Forwards, Place};
 use sip_message::{Builder, HeaderName, Method, Scheme, Transport, Uri};
 use sip_proxy::{Hop, Target, TargetSet};
-use sip_registrar::{AddressOfRecord, Gruu, Snapshot};
+use sip_registrar::{AddressOfRecord, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ pub(crate) struct Search {
     undecided: bool,
     /// Whose bindings are asked for.
     aor: AddressOfRecord,
-    /// Which phone of theirs it is for.
-    phone: Option<Box<Gruu>>,
+    /// Which phones of theirs it is for.
+    phones: Phones,
 }
 
 /// What is searched for.
@@ -69,10 +69,10 @@ impl Server {
         id: ServerTransactionId,
         ticket: u64,
         aor: AddressOfRecord,
-        phone: Option<Box<Gruu>>,
+        phones: Phones,
     ) {
         let (origin, caller) = (Origin::Target { id, ticket }, Caller::Unproved);
-        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone });
+        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones });
     }
 
     /// The bindings of a user are the targets of a request without a transaction. That ends where forwards lead in a circle.
@@ -86,7 +86,10 @@ impl Server {
         if expanded >= DIVERSIONS_MAX {
             return self.turn_away(now, origin, 480, None, None);
         }
-        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phone: None });
+        self.ask_for_bindings(
+            now,
+            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones: Phones::All },
+        );
     }
 
     /// The bindings of the user that a search has come to, and what they have forwarded.
@@ -110,7 +113,8 @@ impl Server {
             }
         }
         // Calls are forwarded, nothing else.
-        let forwards = forwards.filter(|_| search.phone.is_none() && packet.message.method() == Method::Invite);
+        let forwards =
+            forwards.filter(|_| matches!(search.phones, Phones::All) && packet.message.method() == Method::Invite);
         let elsewhere = forwards.and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
             (Some(place), _) => Some((place, Cause::Always)),
             (None, Some(place)) if !registered => Some((place, Cause::NotRegistered)),
@@ -124,7 +128,7 @@ impl Server {
         }
         let secure = packet.message.request_uri_parsed().is_ok_and(|uri| uri.scheme == Scheme::Sips);
         let mut set = TargetSet {
-            targets: targets(&packet.message, snapshot, secure, search.phone.as_deref()),
+            targets: targets(&packet.message, snapshot, secure, &search.phones),
             recurse: self.config.recurse,
             ..TargetSet::default()
         };
@@ -137,7 +141,7 @@ impl Server {
             set.no_answer_after =
                 forwards.no_answer.as_ref().map(|_| Duration::from_secs(forwards.no_answer_after_s.into()));
         }
-        if set.targets.is_empty() && search.phone.as_ref().is_some_and(|gruu| gruu.is_temporary()) {
+        if set.targets.is_empty() && matches!(&search.phones, Phones::One(gruu) if gruu.is_temporary()) {
             // It stood for a registration that is over (RFC 5627 section 6.1).
             return self.turn_away(now, search.origin, 404, None, None);
         }
@@ -155,14 +159,17 @@ impl Server {
     fn follow(&mut self, now: Now, aim: Aim, origin: Origin, caller: Caller, trail: Vec<Diversion>) {
         match aim {
             Aim::User(aor) => {
-                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phone: None })
+                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phones: Phones::All })
             }
             Aim::UserOrRule(aor) => {
-                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: true, aor, phone: None });
+                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: true, aor, phones: Phones::All });
             }
             Aim::Phone(gruu) => {
                 let aor = gruu.aor.clone();
-                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phone: Some(gruu) });
+                self.ask_for_bindings(
+                    now,
+                    Search { origin, caller, trail, undecided: false, aor, phones: Phones::One(gruu) },
+                );
             }
             Aim::Targets(set) => self.arrive(now, set, origin, &trail),
             // One that has a transaction by now keeps it.

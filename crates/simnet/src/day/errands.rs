@@ -1,7 +1,7 @@
 //! What people do, and what they hear of their phones.
 
 use super::ledger::Story;
-use super::person::{Leg, Person};
+use super::person::{Leg, Link, Person};
 use super::{Day, EXCHANGE};
 use crate::{DOMAIN, Off};
 use phone::{AccountId, CallId, Command, Dial, Event, Failure};
@@ -16,6 +16,8 @@ pub(super) enum Errand {
     Answer(usize, u32, CallId),
     Refuse(usize, u32, CallId, u16),
     HangUp(usize, u32, CallId),
+    /// One end of this call was hung up then.
+    CheckOtherEnd(Link, Duration),
     SwitchOff(usize),
     SwitchOn(usize),
     Kill,
@@ -25,6 +27,9 @@ pub(super) enum Errand {
 }
 
 const BINDING_S: u32 = 3600;
+
+/// Whoever is hung up on hears of it before the BYE is answered.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long it takes until nobody is called any more before the day ends.
 pub(super) const EVENING: Duration = Duration::from_secs(20 * 60);
@@ -92,6 +97,7 @@ impl Day {
                 self.command(person, life, Command::Reject { call, status });
             }
             Errand::HangUp(person, life, call) => self.command(person, life, Command::Hangup { call }),
+            Errand::CheckOtherEnd(link, since) => self.check_other_end(now, link, since),
             Errand::SwitchOff(person) => self.switch_off(now, person),
             Errand::SwitchOn(person) => self.switch_on(now, person),
             Errand::Kill => {
@@ -135,7 +141,7 @@ impl Day {
             return;
         }
         self.counts.dialled += 1;
-        self.ledger.note_activity(now);
+        self.ledger.note_call(now);
         let whom = &self.people[callee];
         let story = Story {
             callee,
@@ -204,12 +210,12 @@ impl Day {
             match event {
                 Event::RegistrationOk { expires_s, .. } => {
                     self.counts.registrations += 1;
-                    self.ledger.note_activity(now);
+                    self.ledger.note_registration(now);
                     self.people[person].promised = Some(now + Duration::from_secs(expires_s.into()));
                 }
                 Event::RegistrationFailed { failure, retry_s, .. } => {
                     self.counts.registrations_failed += 1;
-                    self.ledger.note_activity(now);
+                    self.ledger.note_registration(now);
                     self.people[person].loses_promise(now);
                     self.judge_registration(now, person, &failure, retry_s);
                 }
@@ -268,6 +274,7 @@ impl Day {
         };
         leg.answered.get_or_insert(now);
         let link = leg.link;
+        self.ledger.note_call(now);
         let story = self.ledger.calls.get_mut(&link);
         match call {
             CallId::Placed(_) => {
@@ -293,7 +300,7 @@ impl Day {
         let Some(leg) = self.people[person].calls.remove(&call) else {
             return self.breaks(format!("{} heard twice that {call:?} is over", self.people[person].name));
         };
-        self.ledger.note_activity(now);
+        self.ledger.note_call(now);
         self.judge_call(now, person, &leg, failure);
         self.end_leg(&leg);
     }
@@ -302,7 +309,7 @@ impl Day {
         let Some(leg) = self.people[person].calls.remove(&call) else {
             return self.breaks(format!("{} heard twice that {call:?} is over", self.people[person].name));
         };
-        self.ledger.note_activity(now);
+        self.ledger.note_call(now);
         if let (CallId::Incoming(_), phone::End::Rejected(status)) = (call, end)
             && let Some(story) = self.ledger.calls.get_mut(&leg.link)
         {
@@ -310,6 +317,9 @@ impl Day {
         }
         self.judge_end(now, person, call, &leg, end);
         self.end_leg(&leg);
+        if *end == phone::End::HungUp {
+            self.plan_in(TOLD_WITHIN, Errand::CheckOtherEnd(leg.link, now));
+        }
     }
 
     fn end_leg(&mut self, leg: &Leg) {

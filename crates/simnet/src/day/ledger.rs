@@ -10,8 +10,10 @@ pub(super) struct Ledger {
     pub(super) outages: Vec<(Duration, Option<Duration>)>,
     /// From when until when its store could not write.
     pub(super) failures: Vec<(Duration, Option<Duration>)>,
-    /// When somebody has registered, begun a call or ended one lately.
-    recent: VecDeque<Duration>,
+    /// When somebody has registered lately, or failed to.
+    registered: VecDeque<Duration>,
+    /// When a call was begun, answered or ended lately.
+    called: VecDeque<Duration>,
 }
 
 /// A call, until both its ends are over.
@@ -32,21 +34,33 @@ pub(super) struct Story {
     pub(super) open: u32,
 }
 
-/// How long a transaction may live after it has been of use: 64*T1 twice (a proxy's and its neighbour's), and what it takes to get there.
-const LIFE: Duration = Duration::from_secs(72);
+/// How long a REGISTER's transaction lives: 64*T1 after its answer, and what it takes to get there.
+const REGISTER_LIFE: Duration = Duration::from_secs(35);
+
+/// How long what belongs to a step of a call lives: 64*T1 after an answer that may take as long.
+const CALL_LIFE: Duration = Duration::from_secs(70);
+
+/// What belongs to a step of a call: a transaction on each side and what joins them.
+const CALL_WEIGHT: usize = 3;
 
 impl Ledger {
-    pub(super) fn note_activity(&mut self, now: Duration) {
-        while self.recent.front().is_some_and(|at| *at + LIFE < now) {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(now);
+    pub(super) fn note_registration(&mut self, now: Duration) {
+        self.registered.push_back(now);
+        forget(&mut self.registered, now, REGISTER_LIFE);
     }
 
-    /// How much has happened lately.
-    pub(super) fn recent(&mut self, now: Duration) -> usize {
-        self.note_activity(now);
-        self.recent.len()
+    pub(super) fn note_call(&mut self, now: Duration) {
+        self.called.push_back(now);
+        forget(&mut self.called, now, CALL_LIFE);
+    }
+
+    /// How much an exchange may hold because of what has happened lately and of the calls that ring.
+    pub(super) fn held_max(&mut self, now: Duration) -> usize {
+        forget(&mut self.registered, now, REGISTER_LIFE);
+        forget(&mut self.called, now, CALL_LIFE);
+        let ringing = self.calls.values().filter(|story| !story.caller_answered).count();
+        // Phones that have left are still looked for, for as long as a binding lasts; requests are lost and come again.
+        10 + self.registered.len() * 11 / 10 + CALL_WEIGHT * (self.called.len() + ringing)
     }
 
     /// Whether the exchange was down at some time between these.
@@ -57,6 +71,12 @@ impl Ledger {
     /// Whether its store could not write at some time between these.
     pub(super) fn could_not_write(&self, from: Duration, until: Duration) -> bool {
         overlaps(&self.failures, from, until)
+    }
+}
+
+fn forget(times: &mut VecDeque<Duration>, now: Duration, life: Duration) {
+    while times.front().is_some_and(|at| *at + life < now) {
+        times.pop_front();
     }
 }
 

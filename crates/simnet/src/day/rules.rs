@@ -1,6 +1,6 @@
 //! The rules that must hold, whatever happens.
 
-use super::person::Leg;
+use super::person::{Leg, Link};
 use super::verdict::Hour;
 use super::{Day, EXCHANGE};
 use crate::DOMAIN;
@@ -26,9 +26,7 @@ impl Day {
         let bindings = self.check_bindings(now);
         let (held, watched) = self.held();
         let calls = self.ledger.calls.len();
-        let ringing = self.ledger.calls.values().filter(|story| !story.caller_answered).count();
-        // A call is a few transactions at each end of it, a registration one.
-        let held_max = 2 * self.ledger.recent(now) + 6 * ringing + 20;
+        let held_max = self.ledger.held_max(now);
         if held > held_max {
             self.breaks(format!("the exchange holds {held} things, of which what goes on explains {held_max}"));
         }
@@ -155,6 +153,20 @@ impl Day {
         }
         if leg.answered.is_none() && matches!(end, End::HungUp | End::PeerHungUp) && !disturbed && !gone {
             self.breaks(format!("{call:?} of {} ended {end:?} unanswered", self.people[person].name));
+        }
+    }
+
+    /// Whoever is left alone in a call has heard of it by now.
+    pub(super) fn check_other_end(&mut self, now: Duration, link: Link, since: Duration) {
+        let Some(story) = self.ledger.calls.get(&link) else { return };
+        // The BYE of a phone on a stream whose exchange was gone without a word; of anybody while it is down.
+        let disturbed = self.ledger.was_down(since.saturating_sub(LATE_MAX), now);
+        let both = [self.people[link.0].switched, self.people[story.callee].switched];
+        if !disturbed && both.iter().all(|switched| *switched < story.began) {
+            let (caller, callee) = (&self.people[link.0].name, &self.people[story.callee].name);
+            self.breaks(format!(
+                "{caller} and {callee}: one has hung up at {since:?}, the other does not know: {story:?}"
+            ));
         }
     }
 

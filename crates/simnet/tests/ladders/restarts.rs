@@ -221,6 +221,42 @@ fn a_phone_on_a_stream_hangs_up_over_its_new_one_after_a_restart() {
 }
 
 #[test]
+fn a_call_over_streams_hangs_up_after_a_restart() {
+    check(
+        "given alice has a registered phone on tcp, bob has a registered phone on tcp
+         alice dials bob
+         alice => exchange  INVITE
+         exchange => alice  407
+         alice => exchange  ACK, INVITE
+         exchange => bob    INVITE
+         bob => exchange    180
+         exchange => alice  180
+         +1s bob answers
+         bob => exchange    200
+         exchange => alice  200
+         alice => exchange  ACK
+         exchange => bob    ACK
+         +3s exchange restarts
+         alice => exchange  REGISTER
+         bob => exchange    REGISTER
+         exchange => alice  401
+         exchange => bob    401
+         alice => exchange  REGISTER
+         bob => exchange    REGISTER
+         exchange => alice  200
+         exchange => bob    200
+         +3s bob hangs up
+         bob => exchange    BYE
+         exchange => alice  BYE                         ; refused
+         exchange => alice  BYE
+         alice => exchange  200
+         exchange => bob    200
+         +1s alice heard bob
+         bob heard alice",
+    );
+}
+
+#[test]
 fn a_phone_on_a_stream_is_called_over_its_new_one_after_a_restart() {
     check(
         "given bob registered over tcp

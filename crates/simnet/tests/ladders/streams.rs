@@ -204,3 +204,52 @@ fn the_connection_closes_before_the_answer_comes() {
          alice -> exchange  ACK",
     );
 }
+
+/// What belongs to a call goes over the connection that the phone has now, to the phone of the call alone, and to nobody who is not
+/// registered: whoever sends it has proved nothing.
+#[test]
+fn a_bye_follows_a_phone_to_its_new_connection() {
+    let call = "given bob registered over tcp
+         alice -> exchange  INVITE bob
+         exchange => bob    INVITE
+         bob => exchange    200
+         exchange -> alice  200
+         alice -> exchange  ACK
+         exchange => bob    ACK
+         bob closes exchange";
+    check(&format!(
+        "{call}
+         +5s bob => exchange  REGISTER exchange
+         exchange => bob    200
+         alice -> exchange  BYE
+         exchange => bob    BYE                         ; refused
+         exchange => bob    BYE
+             Request-URI: sip:bob@{{bob}};transport=tcp
+         bob => exchange    200
+         exchange -> alice  200"
+    ));
+    check(&format!(
+        "{call}
+         alice -> exchange  BYE
+         exchange => bob    BYE                         ; refused
+         exchange => bob    BYE                         ; refused
+         exchange -> alice  480"
+    ));
+    check(&format!(
+        "{call}
+         bob2 -> exchange   REGISTER exchange
+         exchange -> bob2   200
+         alice -> exchange  INFO
+             Request-URI: sip:bob@{{bob2}}
+         exchange => bob    INFO                        ; refused
+         exchange -> bob2   INFO
+         bob2 -> exchange   481
+         exchange -> alice  481
+         alice -> exchange  INFO
+             Request-URI: sip:peer@{{peer}}
+         exchange => bob    INFO                        ; refused
+         exchange -> alice  480
+         peer -> exchange   OPTIONS exchange
+         exchange -> peer   200"
+    ));
+}

@@ -3,6 +3,7 @@
 use super::{Proxy, Shared};
 use crate::best_response::Candidate;
 use crate::context::Context;
+use crate::{Hop, NamedBy, Target};
 use engine::{Now, Table, TableKey};
 use sip_message::{HeaderName, Message, RetryAfter, Transport};
 use sip_transaction::{ClientTransactionId, Flow, ServerTransactionId, TransactionLayer};
@@ -83,6 +84,9 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         // What could not be sent may have been the ACK to an answer that is here.
         let Some(index) = context.branch(client).filter(|index| context.branches[*index].pending) else { return };
+        if unsent && self.shared.look_again(context, index) {
+            return self.proceed(now, layer, id);
+        }
         let branch = &context.branches[index];
         let (abandoned, status) = (branch.abandoned, if unsent { branch.lost } else { 408 });
         let gone = unsent || !(branch.heard || branch.cancelled);
@@ -142,6 +146,21 @@ impl Shared {
             context.branches.remove(index);
         }
         started
+    }
+
+    /// The connection that a dialog was promised is gone, but its phone may have opened another: the parent is asked where it is now.
+    /// Whether that makes sense.
+    fn look_again(&mut self, context: &mut Context, index: usize) -> bool {
+        let onward = context.preprocessed.onward.filter(|_| context.preprocessed.next_route.is_none());
+        let again = onward.is_some_and(|flow| flow.connection.is_some())
+            && context.branches[index].place.is_none()
+            && context.settled.is_none();
+        if again {
+            self.forwarded.remove(&context.branches.remove(index).id);
+            let phone = Target { named_by: NamedBy::Dialog, ..Target::new(None, Hop::Resolve) };
+            context.set_targets(vec![phone].into());
+        }
+        again
     }
 
     /// Puts what its target has for this case in the place of one that cannot be reached. Whether there was something.
