@@ -1,10 +1,12 @@
-//! Ringback's one tool: `cargo xtask test|interop|torment|bench|fuzz|tidy`.
+//! Ringback's one tool: `cargo xtask test|interop|torment|bench|fuzz|advisories|dist|tidy`.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod advisories;
 mod bench;
 mod cargo;
 mod conformance;
+mod dist;
 mod floors;
 mod fuzz;
 mod interop;
@@ -28,6 +30,8 @@ cargo xtask COMMAND
   bench [--quick] [--idle]  Kamailio and Ringback in turns: CPU per call and per REGISTER, highest rate, memory per idle TLS
                         connection (--idle: only that); writes docs/performance.md
   fuzz [TARGET..]       libFuzzer on the stable toolchain; --seconds 60
+  advisories [--database URL|FOLDER]  versions withdrawn from crates.io, and RustSec's advisories, of all that is locked
+  dist                  the static binary for any Linux, with manual and completions, as an archive
   tidy                  the rules that live in code: floors, file lengths, the map, licences, conformance tables
 ";
 
@@ -43,6 +47,8 @@ fn main() -> ExitCode {
         "torment" => torment::run(rest),
         "bench" => bench::run(rest),
         "fuzz" => fuzz::run(rest),
+        "advisories" => advisories::run(rest),
+        "dist" => dist::run(rest),
         "tidy" => tidy::run(rest),
         "--help" | "-h" | "help" => {
             println!("{USAGE}");

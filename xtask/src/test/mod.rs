@@ -12,12 +12,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::peers::ringback;
 use crate::process::tail;
-use crate::{cargo, interop, tidy, torment};
+use crate::{advisories, cargo, interop, tidy, torment};
 
 /// `ringback demo` ends within this, or has failed.
 const DEMO_SECONDS_MAX: u64 = 15;
 /// What both ends of the demo's call must at least hear (mean opinion score).
 const DEMO_MOS_MIN: f64 = 4.0;
+
+/// How far the printed unit may be exposed, in tenths of what `systemd-analyze security` counts: 100 is a service with all rights, and
+/// what is left to us is that we speak on the network.
+const UNIT_EXPOSURE_MAX: u32 = 20;
 
 /// Tests counted so far. A step that is not itself made of tests adds one failure when it fails and nothing when it passes.
 #[derive(Default)]
@@ -47,11 +51,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     report.step("check-fuzz", || quiet(&logs, "check-fuzz", &mut check_fuzz()).map(drop));
     report.cargo_tests(&logs);
     if cargo_step(&mut report, "build", &["build", "--quiet", "--release", "--package", "ringback"]) {
-        report.step("demo", || demo(&logs));
+        report.step("demo", || demo(&logs, &ringback::binary()?));
+        report.step("unit", || unit(&logs));
         report.interop()?;
         report.step("torment", torment::short);
     }
     report.step("tidy", tidy::check_all);
+    let mut unchecked = Vec::new();
+    report.step("advisories", || {
+        let answers = advisories::check()?;
+        answers.notes.iter().for_each(|note| println!("note: {note}"));
+        unchecked = answers.unchecked;
+        if answers.problems.is_empty() { Ok(()) } else { bail!("{}", answers.problems.join("\n")) }
+    });
+    unchecked.iter().for_each(|what| println!("NOT CHECKED: {what}"));
     println!("{} passed, {} failed", report.passed, report.failed);
     Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -148,9 +161,9 @@ fn failures(output: &str) -> String {
 }
 
 /// A whole call in one process: exit code 0 in time, and both ends heard the other well.
-fn demo(logs: &Path) -> Result<()> {
+pub(crate) fn demo(logs: &Path, binary: &Path) -> Result<()> {
     let started = Instant::now();
-    let output = quiet(logs, "demo", Command::new(ringback::binary()?).args(["demo", "--json"]))?;
+    let output = quiet(logs, "demo", Command::new(binary).args(["demo", "--json"]))?;
     if started.elapsed().as_secs() >= DEMO_SECONDS_MAX {
         bail!("it took {:?}", started.elapsed());
     }
@@ -165,6 +178,17 @@ fn demo(logs: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The unit that we print is one that systemd takes without a word, and it locks us in.
+fn unit(logs: &Path) -> Result<()> {
+    let text = quiet(logs, "deploy", Command::new(ringback::binary()?).args(["deploy", "systemd"]))?;
+    let file = logs.join("ringback.service");
+    fs::write(&file, text)?;
+    quiet(logs, "systemd-verify", Command::new("systemd-analyze").arg("verify").arg(&file))?;
+    let threshold = format!("--threshold={UNIT_EXPOSURE_MAX}");
+    let security = ["security", "--offline=yes", "--no-pager", &threshold];
+    quiet(logs, "systemd-security", Command::new("systemd-analyze").args(security).arg(&file)).map(drop)
 }
 
 #[cfg(test)]
