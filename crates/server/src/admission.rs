@@ -3,7 +3,7 @@
 use crate::identity::{Caller, edits, is_anonymous};
 use crate::purpose::Purpose;
 use crate::targets::Asking;
-use crate::{Ask, Mode, Output, Server};
+use crate::{Ask, Event, Mode, Output, Server};
 use engine::Now;
 use routing::{Action, Decision};
 use sip_auth::{Claim, Kind, Secrets, Verdict};
@@ -134,6 +134,7 @@ impl Server {
         let proved = self.authenticator.verify(now, &claim, secrets);
         match self.name_used(&packet, &admitted, &claim, kind).filter(|name| proved && name.user() == claim.user()) {
             Some(name) => {
+                self.outputs.push_back(Output::Event(Event::Known { source: packet.flow.remote.ip() }));
                 admitted.caller = Caller::User(name);
                 self.let_in(now, packet, identity, admitted);
             }

@@ -102,6 +102,11 @@ pub enum Event {
         /// What.
         offence: Offence,
     },
+    /// Who is at an address has proved who they are, or is a trunk: what comes from there is wanted.
+    Known {
+        /// Where it came from, or where the trunk was found.
+        source: IpAddr,
+    },
     /// A call is over.
     Ended(Box<CallRecord>),
     /// What came of an order.

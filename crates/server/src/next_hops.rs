@@ -2,7 +2,7 @@
 
 use crate::identity::Caller;
 use crate::targets::{Aim, Asking, Phones};
-use crate::{Ask, Output, Server};
+use crate::{Ask, Event, Output, Server};
 use engine::Now;
 use sip_message::{NextHop, Scheme, Transport, Uri};
 use sip_proxy::NamedBy;
@@ -33,6 +33,7 @@ impl Server {
 
     fn remember_trunk(&mut self, flows: &[Flow]) {
         let room = TRUNK_ADDRESSES_MAX.saturating_sub(self.trunk_addresses.len());
+        self.outputs.extend(flows.iter().map(|flow| Output::Event(Event::Known { source: flow.remote.ip() })));
         self.trunk_addresses.extend(flows.iter().take(room).map(|flow| (flow.remote.ip().to_canonical(), ())));
     }
 

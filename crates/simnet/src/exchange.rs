@@ -155,16 +155,16 @@ impl Exchange {
         (0..self.servers.len()).flat_map(|shard| self.handle(now, shard, Input::Order(order()))).collect()
     }
 
-    /// What it has told next, in words; reports are left out.
+    /// What it has told next, in words; reports, and who is known, are left out.
     pub(crate) fn next_told(&mut self) -> String {
-        self.events.retain(|event| !matches!(event, Event::Report { .. }));
+        self.events.retain(|event| !matches!(event, Event::Known { .. } | Event::Report { .. }));
         if self.events.is_empty() {
             return "nothing".to_owned();
         }
         match self.events.remove(0) {
             Event::Ended(record) => record.how,
             Event::Offence { offence, .. } => format!("{offence:?}"),
-            Event::Report { .. } => String::new(),
+            Event::Known { .. } | Event::Report { .. } => String::new(),
         }
     }
 

@@ -2,7 +2,7 @@ use super::Gate;
 use engine::Now;
 use net::{Backend, Later};
 use server::{Answer, Ask, Event, Input, Server};
-use sip_registrar::{Change, Outcome};
+use sip_registrar::Outcome;
 use std::sync::Arc;
 use store::{Account, Accounts, Bindings, StoreError};
 
@@ -56,20 +56,16 @@ impl Backend<Server> for World {
     }
 
     fn handle_event(&mut self, now: Now, event: Event) {
-        if let (Event::Offence { source, offence }, Some(gate)) = (event, &self.gate) {
-            gate.handle_offence(now, source, offence);
+        let Some(gate) = &self.gate else { return };
+        match event {
+            Event::Offence { source, offence } => gate.handle_offence(now, source, offence),
+            Event::Known { source } => gate.handle_known(now, source),
+            Event::Ended(_) | Event::Report { .. } => {}
         }
     }
 }
 
 impl World {
-    /// Who may register has proved who they are, if anybody must.
-    fn know(&self, now: Now, change: &Change) {
-        if let Some(gate) = self.gate.as_ref().filter(|_| self.auth_required) {
-            change.bindings.iter().for_each(|binding| gate.handle_known(now, binding.flow().remote.ip()));
-        }
-    }
-
     fn answer(&self, now: Now, ask: Ask) -> Answer {
         match ask {
             Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
@@ -82,12 +78,7 @@ impl World {
                 let outcome = Outcome::Failed;
                 Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
             }
-            Ask::Registrar(ask) => {
-                if let sip_registrar::Ask::Commit { change, .. } = &ask {
-                    self.know(now, change);
-                }
-                Answer::Registrar(self.bindings.answer(now, ask))
-            }
+            Ask::Registrar(ask) => Answer::Registrar(self.bindings.answer(now, ask)),
             // net looks names up itself.
             Ask::Resolve { ticket, .. } => Answer::Resolved { ticket, flows: Vec::new() },
         }
