@@ -44,10 +44,10 @@ impl Failure {
 
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Failure {
-        use store::StoreError::{BadName, Damaged, InUse, Io, NoSuchUser, UserExists};
+        use store::StoreError::{NoSuchUser, UserExists};
         match error {
             NoSuchUser(_) | UserExists(_) => Failure::negative(error),
-            BadName(_) | Damaged { .. } | InUse { .. } | Io { .. } => Failure::usage(error),
+            _ => Failure::usage(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-use routing::Forwards;
+use routing::{Forwards, Limits};
 use sip_auth::Secrets;
 
 /// Bytes that the name of an account may have.
@@ -15,12 +15,14 @@ pub struct Account {
     pub secrets: Secrets,
     /// Where calls to it go instead.
     pub forwards: Forwards,
+    /// What its calls may come to, if not what everybody's may.
+    pub limits: Option<Limits>,
 }
 
 impl Account {
-    /// An account whose calls go nowhere else.
+    /// An account whose calls go nowhere else, with everybody's limits.
     pub fn new(name: &str, realm: &str, secrets: Secrets) -> Account {
-        Account { name: name.to_owned(), realm: realm.to_owned(), secrets, forwards: Forwards::default() }
+        Account { name: name.to_owned(), realm: realm.to_owned(), secrets, forwards: Forwards::default(), limits: None }
     }
 }
 

@@ -1,192 +1,185 @@
 use crate::users_file::Stamp;
 use crate::{Account, StoreError, UsersFile};
-use routing::Forwards;
+use routing::{Forwards, Limits};
 use sip_auth::Secrets;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Everybody who may register, in memory, for all drivers: those of the configuration and those of the data folder. A clone
-/// is another handle to the same accounts.
+/// Everybody who may register, in memory, for all drivers: those of the configuration and those of the store. A clone is another handle to
+/// the same accounts.
+///
+/// Where both have a name, the configuration's counts. What the store has is changed with [`Store::change`](crate::Store::change).
 #[derive(Debug, Clone)]
-pub struct Accounts(Arc<Shared>);
+pub struct Accounts(Arc<RwLock<Both>>);
 
 #[derive(Debug)]
-struct Shared {
+struct Both {
     realm: String,
-    configured: Mutex<Vec<Account>>,
-    file: Option<UsersFile>,
-    by_name: RwLock<HashMap<String, Known>>,
-    read: Mutex<Option<Stamp>>,
+    configured: HashMap<String, Known>,
+    stored: HashMap<String, Known>,
+    /// To be removed with [`Accounts::load`].
+    file: Option<(UsersFile, Option<Stamp>)>,
 }
 
 /// What is known of an account.
 #[derive(Debug)]
 struct Known {
+    /// `None` for our own.
+    other_realm: Option<Box<str>>,
     secrets: Secrets,
     /// Few have any.
     forwards: Option<Arc<Forwards>>,
+    limits: Option<Arc<Limits>>,
 }
 
 impl Accounts {
-    /// The accounts of `configured` and, where no configured one has the name, of `file`.
+    /// The accounts of the configuration, and those that are stored.
+    pub(crate) fn new(realm: &str, configured: Vec<Account>, stored: Vec<Account>) -> Accounts {
+        let known = |accounts: Vec<Account>| accounts.into_iter().map(|account| known(realm, account)).collect();
+        let (configured, stored) = (known(configured), known(stored));
+        Accounts(Arc::new(RwLock::new(Both { realm: realm.to_owned(), configured, stored, file: None })))
+    }
+
+    /// As long as commands write `users.toml`: its accounts in the place of the stored ones. To be removed with that.
     pub fn load(realm: &str, configured: Vec<Account>, file: Option<UsersFile>) -> Result<Accounts, StoreError> {
-        let shared = Shared {
-            realm: realm.to_owned(),
-            configured: Mutex::new(configured),
-            file,
-            by_name: RwLock::default(),
-            read: Mutex::new(None),
-        };
-        let accounts = Accounts(Arc::new(shared));
-        accounts.read_again(true)?;
+        let stamp = file.as_ref().and_then(UsersFile::stamp);
+        let stored = file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
+        let accounts = Accounts::new(realm, configured, stored);
+        accounts.write().file = file.map(|file| (file, stamp));
         Ok(accounts)
+    }
+
+    /// To be removed with [`Accounts::load`].
+    pub fn refresh(&self) -> Result<Vec<String>, StoreError> {
+        let mut both = self.write();
+        let Some((file, read)) = both.file.clone() else { return Ok(Vec::new()) };
+        let stamp = file.stamp();
+        if read == stamp {
+            return Ok(Vec::new());
+        }
+        let stored = file.read()?.into_iter().map(|account| known(&both.realm, account)).collect();
+        let before = std::mem::replace(&mut both.stored, stored);
+        both.file = Some((file, stamp));
+        let changed = |(name, old): &(String, Known)| {
+            !both.configured.contains_key(name) && both.valid(name).is_none_or(|new| new.secrets != old.secrets)
+        };
+        Ok(before.into_iter().filter(changed).map(|(name, _)| name).collect())
     }
 
     /// The secrets of `name` in our realm; `None` for a name that may not register.
     pub fn secrets(&self, name: &str) -> Option<Secrets> {
-        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).map(|known| known.secrets.clone())
+        self.read().valid(name).map(|known| known.secrets.clone())
     }
 
     /// Where calls to `name` go instead; `None` when they go nowhere else, and for a name that is nobody's.
     pub fn forwards(&self, name: &str) -> Option<Arc<Forwards>> {
-        let by_name = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        by_name.get(name)?.forwards.clone()
+        self.read().valid(name)?.forwards.clone()
+    }
+
+    /// What the calls of `name` may come to, if that is not what everybody's may.
+    pub fn limits(&self, name: &str) -> Option<Arc<Limits>> {
+        self.read().valid(name)?.limits.clone()
     }
 
     /// Whether there is such an account.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+        self.read().valid(name).is_some()
     }
 
     /// Whether the account of this name is one of the configuration's, which no command changes.
     pub fn is_configured(&self, name: &str) -> bool {
-        let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner);
-        configured.iter().any(|account| account.name == name)
+        self.read().configured.contains_key(name)
     }
 
     /// Every name, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.0.by_name.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let both = self.read();
+        let names = both.configured.keys().chain(both.stored.keys());
+        let mut names: Vec<String> = names.filter(|name| both.valid(name).is_some()).cloned().collect();
         names.sort();
+        names.dedup();
         names
     }
 
-    /// Reads the data folder's file if it has been changed since it was read. What comes back are the names that are gone or have another
-    /// password: what they registered with the old one is not theirs any more. On an error everybody stays as they were.
-    pub fn refresh(&self) -> Result<Vec<String>, StoreError> {
-        self.read_again(false)
+    /// Every account that is stored, by name: those too whose name the configuration has.
+    pub fn all_stored(&self) -> Vec<Account> {
+        let both = self.read();
+        let mut accounts: Vec<Account> = both.stored.iter().map(|(name, known)| both.account(name, known)).collect();
+        accounts.sort_by(|one, other| one.name.cmp(&other.name));
+        accounts
     }
 
-    /// Takes these in the place of the accounts of the configuration, and reads the file again; what comes back as with
-    /// [`Accounts::refresh`].
+    /// The stored account of this name.
+    pub fn stored(&self, name: &str) -> Option<Account> {
+        let both = self.read();
+        both.stored.get(name).map(|known| both.account(name, known))
+    }
+
+    /// How many are stored.
+    pub fn stored_len(&self) -> usize {
+        self.read().stored.len()
+    }
+
+    /// Stored accounts whose secrets were made for another realm, so that they cannot register.
+    pub fn of_other_realms(&self) -> Vec<Account> {
+        let realm = self.read().realm.clone();
+        self.all_stored().into_iter().filter(|account| account.realm != realm).collect()
+    }
+
+    /// Takes these in the place of the accounts of the configuration. What comes back are the names that are gone or have another password:
+    /// what they registered with the old one is not theirs any more.
     pub fn configure(&self, configured: Vec<Account>) -> Result<Vec<String>, StoreError> {
-        *self.0.configured.lock().unwrap_or_else(PoisonError::into_inner) = configured;
-        self.read_again(true)
+        let mut both = self.write();
+        let configured = configured.into_iter().map(|account| known(&both.realm, account)).collect();
+        let before = std::mem::replace(&mut both.configured, configured);
+        let changed = |(name, old): &(String, Known)| both.valid(name).is_none_or(|new| new.secrets != old.secrets);
+        Ok(before.into_iter().filter(changed).map(|(name, _)| name).collect())
     }
 
-    /// Accounts of the file whose secrets were made for another realm, so that they cannot register.
-    pub fn of_other_realms(&self) -> Result<Vec<Account>, StoreError> {
-        let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
-        Ok(in_file.into_iter().filter(|account| account.realm != self.0.realm).collect())
+    pub(crate) fn put(&self, account: Account) {
+        let mut both = self.write();
+        let (name, known) = known(&both.realm, account);
+        both.stored.insert(name, known);
     }
 
-    fn read_again(&self, even_unchanged: bool) -> Result<Vec<String>, StoreError> {
-        let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the reading: a change in between is then read once more than needed, never missed.
-        let stamp = self.0.file.as_ref().and_then(UsersFile::stamp);
-        if *read == stamp && !even_unchanged {
-            return Ok(Vec::new());
+    pub(crate) fn remove(&self, name: &str) {
+        self.write().stored.remove(name);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Both> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Both> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Both {
+    fn valid(&self, name: &str) -> Option<&Known> {
+        self.configured.get(name).or_else(|| self.stored.get(name)).filter(|known| known.other_realm.is_none())
+    }
+
+    fn account(&self, name: &str, known: &Known) -> Account {
+        Account {
+            name: name.to_owned(),
+            realm: known.other_realm.as_deref().unwrap_or(&self.realm).to_owned(),
+            secrets: known.secrets.clone(),
+            forwards: known.forwards.as_deref().cloned().unwrap_or_default(),
+            limits: known.limits.as_deref().cloned(),
         }
-        let in_file = self.0.file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
-        let valid = in_file.into_iter().filter(|account| account.realm == self.0.realm);
-        let configured = self.0.configured.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = |account: Account| {
-            let forwards = (!account.forwards.is_empty()).then(|| Arc::new(account.forwards));
-            (account.name, Known { secrets: account.secrets, forwards })
-        };
-        let all = valid.chain(configured).map(known).collect();
-        let before = std::mem::replace(&mut *self.0.by_name.write().unwrap_or_else(PoisonError::into_inner), all);
-        *read = stamp;
-        drop(read);
-        let now = self.0.by_name.read().unwrap_or_else(PoisonError::into_inner);
-        let changed =
-            before.into_iter().filter(|(name, old)| now.get(name).is_none_or(|new| new.secrets != old.secrets));
-        Ok(changed.map(|(name, _)| name).collect())
     }
+}
+
+fn known(realm: &str, account: Account) -> (String, Known) {
+    let known = Known {
+        other_realm: (account.realm != realm).then(|| account.realm.into()),
+        secrets: account.secrets,
+        forwards: (!account.forwards.is_empty()).then(|| Arc::new(account.forwards)),
+        limits: account.limits.map(Arc::new),
+    };
+    (account.name, known)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Accounts;
-    use crate::Account;
-    use crate::users_file::tests::{Scratch, account};
-    use routing::{Forwards, Place};
-    use std::fs;
-
-    #[test]
-    fn a_change_of_the_file_is_noticed_and_a_damaged_one_changes_nothing() {
-        let scratch = Scratch::new("accounts");
-        let file = scratch.users();
-        let accounts = Accounts::load("ringback", vec![account("100", "typed")], Some(file.clone())).unwrap();
-        assert!(accounts.is_configured("100") && !accounts.is_configured("101"));
-        let other = accounts.clone();
-        assert_eq!(accounts.names(), ["100"]);
-        assert_eq!(accounts.refresh().unwrap(), [""; 0]);
-        file.add(account("101", "x")).unwrap();
-        file.add(account("100", "not this one: the configuration wins")).unwrap();
-        assert_eq!(accounts.refresh().unwrap(), [""; 0], "nobody has lost anything");
-        assert_eq!(other.names(), ["100", "101"]);
-        assert_eq!(other.secrets("100"), Some(account("100", "typed").secrets));
-        file.remove("101").unwrap();
-        assert_eq!(accounts.refresh().unwrap(), ["101"]);
-        assert_eq!((other.secrets("101"), other.contains("100")), (None, true));
-        fs::write(file.path(), "torn").unwrap();
-        assert!(accounts.refresh().is_err());
-        assert_eq!(accounts.names(), ["100"]);
-    }
-
-    #[test]
-    fn who_is_gone_or_has_another_password_is_told() {
-        let scratch = Scratch::new("changed");
-        let file = scratch.users();
-        for name in ["100", "101", "102"] {
-            file.add(account(name, "x")).unwrap();
-        }
-        let accounts =
-            Accounts::load("ringback", vec![account("103", "typed"), account("104", "x")], Some(file.clone())).unwrap();
-        file.replace_secrets(account("101", "y")).unwrap();
-        file.remove("102").unwrap();
-        let mut changed = accounts.refresh().unwrap();
-        changed.sort();
-        assert_eq!(changed, ["101", "102"]);
-        let mut changed = accounts.configure(vec![account("103", "other")]).unwrap();
-        changed.sort();
-        assert_eq!(changed, ["103", "104"]);
-        assert_eq!(accounts.names(), ["100", "101", "103"]);
-    }
-
-    #[test]
-    fn forwards_are_there_and_a_change_of_them_drops_nobody() {
-        let scratch = Scratch::new("forwards");
-        let forwarded = |to| Account {
-            forwards: Forwards { busy: Some(Place::parse(to).unwrap()), ..Forwards::default() },
-            ..account("100", "x")
-        };
-        let accounts = Accounts::load("ringback", vec![forwarded("101")], Some(scratch.users())).unwrap();
-        assert_eq!(accounts.forwards("100").unwrap().busy, Some(Place::parse("101").unwrap()));
-        assert_eq!(accounts.configure(vec![forwarded("sip:a@b"), account("101", "x")]).unwrap(), [""; 0]);
-        assert_eq!(accounts.forwards("100").unwrap().busy, Some(Place::parse("sip:a@b").unwrap()));
-        assert_eq!((accounts.forwards("101"), accounts.forwards("102")), (None, None));
-    }
-
-    #[test]
-    fn secrets_of_another_realm_are_worth_nothing() {
-        let scratch = Scratch::new("realm");
-        let file = scratch.users();
-        file.add(Account { realm: "other".into(), ..account("101", "x") }).unwrap();
-        let accounts = Accounts::load("ringback", Vec::new(), Some(file)).unwrap();
-        assert_eq!(accounts.names().len(), 0);
-        assert_eq!(accounts.of_other_realms().unwrap()[0].name, "101");
-    }
-}
+mod tests;

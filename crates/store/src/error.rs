@@ -27,6 +27,17 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// A later version of this program has written the file.
+    TooNew {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No kind of store that there is.
+    UnknownUrl(String),
+    /// The system gives us no thread.
+    NoThread(io::Error),
+    /// Something could not be written down.
+    NotWritten(String),
     /// There is no account of this name.
     NoSuchUser(String),
     /// There is an account of this name already.
@@ -58,6 +69,18 @@ impl fmt::Display for StoreError {
                 "{} cannot be understood, and has been left as it is: {what}\nrepair it, put back a copy, or move it away to begin anew",
                 path.display()
             ),
+            StoreError::TooNew { path } => {
+                write!(
+                    f,
+                    "{} was written by a later version of ringback; run that one, or put back a copy",
+                    path.display()
+                )
+            }
+            StoreError::UnknownUrl(url) => {
+                write!(f, "there is no such store as {url:?}; store.url is sqlite:FILE, as in {:?}", crate::URL)
+            }
+            StoreError::NoThread(error) => write!(f, "starting a thread: {error}"),
+            StoreError::NotWritten(why) => write!(f, "it is not done: {why}"),
             StoreError::NoSuchUser(name) => {
                 write!(f, "there is no user {name}; see `ringback user ls`, or add it with `ringback user add {name}`")
             }

@@ -24,6 +24,16 @@ pub(crate) struct Stamp {
 }
 
 impl UsersFile {
+    /// `None` when there is no file.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some(Stamp {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            changed: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+
     pub(crate) fn new(path: PathBuf) -> UsersFile {
         UsersFile { path }
     }
@@ -102,16 +112,6 @@ impl UsersFile {
         let file = file.map_err(StoreError::io("opening", &path))?;
         file.lock().map_err(StoreError::io("locking", &path))?;
         Ok(file)
-    }
-
-    /// `None` when there is no file.
-    pub(crate) fn stamp(&self) -> Option<Stamp> {
-        let metadata = fs::metadata(&self.path).ok()?;
-        Some(Stamp {
-            inode: metadata.ino(),
-            length: metadata.len(),
-            changed: (metadata.mtime(), metadata.mtime_nsec()),
-        })
     }
 }
 
@@ -207,7 +207,7 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
             Ok(forwards) => forwards,
             Err(what) => return wrong(&format!("has a forward {what}")),
         };
-        accounts.push(Account { name: user.name, realm: user.realm, secrets, forwards });
+        accounts.push(Account { name: user.name, realm: user.realm, secrets, forwards, limits: None });
     }
     Ok(accounts)
 }
@@ -250,40 +250,15 @@ pub fn unhex(text: &str, bytes: &mut [u8]) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::DataFolder;
     use std::os::unix::fs::PermissionsExt;
 
-    /// A folder of this test's own, gone when the test is over.
-    pub(crate) struct Scratch {
-        pub(crate) path: PathBuf,
-    }
-
-    impl Scratch {
-        pub(crate) fn new(name: &str) -> Scratch {
-            let path = std::env::temp_dir().join(format!("ringback-store-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir_all(&path).unwrap();
-            Scratch { path }
-        }
-
-        pub(crate) fn users(&self) -> UsersFile {
-            UsersFile::new(self.path.join("users.toml"))
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
-
-    pub(crate) fn account(name: &str, password: &str) -> Account {
-        Account::new(name, "ringback", Secrets::new(name, "ringback", password))
-    }
+    pub(crate) use crate::testing::{Scratch, account};
 
     #[test]
     fn accounts_come_back_as_they_were_written() {
         let scratch = Scratch::new("users");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         assert_eq!(file.read().unwrap(), []);
         file.add(account("100", "first")).unwrap();
         file.add(account("alice", "second")).unwrap();
@@ -300,7 +275,7 @@ pub(crate) mod tests {
     #[test]
     fn forwards_come_back_and_outlive_a_new_password() {
         let scratch = Scratch::new("forward");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         file.add(account("100", "first")).unwrap();
         let forward =
             "[user.forward]\nalways = \"sip:{user}@vm.example\"\nno_answer = \"101\"\nno_answer_after_s = 12\n";
@@ -324,7 +299,7 @@ pub(crate) mod tests {
     #[test]
     fn names_are_checked_and_taken_once() {
         let scratch = Scratch::new("names");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         file.add(account("100", "x")).unwrap();
         assert!(matches!(file.add(account("100", "x")), Err(StoreError::UserExists(_))));
         assert!(matches!(file.add(account("a b", "x")), Err(StoreError::BadName(_))));
@@ -335,15 +310,14 @@ pub(crate) mod tests {
     #[test]
     fn the_file_is_for_its_owner_alone_and_replaced_whole() {
         let scratch = Scratch::new("mode");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         file.add(account("100", "x")).unwrap();
         let mode = fs::metadata(file.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Whoever reads while it is replaced reads the old one to its end.
         let old = File::open(file.path()).unwrap();
-        let (before, text) = (file.stamp(), fs::read_to_string(file.path()).unwrap());
+        let text = fs::read_to_string(file.path()).unwrap();
         file.add(account("101", "x")).unwrap();
-        assert_ne!(file.stamp(), before);
         assert_eq!(io::read_to_string(old).unwrap(), text);
         // What a crash left behind is in nobody's way, and gives nobody its mode.
         let left = scratch.path.join("users.new");
@@ -357,7 +331,7 @@ pub(crate) mod tests {
     #[test]
     fn a_torn_file_is_refused_and_never_emptied() {
         let scratch = Scratch::new("torn");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         file.add(account("100", "x")).unwrap();
         file.add(account("101", "x")).unwrap();
         let whole = fs::read_to_string(file.path()).unwrap();
@@ -376,7 +350,7 @@ pub(crate) mod tests {
     #[test]
     fn two_who_write_at_the_same_time_take_turns() {
         let scratch = Scratch::new("turns");
-        let file = scratch.users();
+        let file = DataFolder::at(&scratch.path).users_file();
         let add = |from: u32| {
             let file = file.clone();
             std::thread::spawn(move || {

@@ -83,6 +83,20 @@ impl<Answer: 'static> Later<Answer> {
         self.queue.send(answer).await.is_ok()
     }
 
+    /// Gives the answer as soon as there is room, on whatever thread: one that runs no tasks waits until there is.
+    pub fn give(&self, answer: Answer)
+    where
+        Answer: Send,
+    {
+        let Err(mpsc::error::TrySendError::Full(answer)) = self.queue.try_send(answer) else { return };
+        let queue = self.queue.clone();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { queue.send(answer).await })),
+            // The driver has stopped if it is not taken.
+            Err(_) => drop(queue.blocking_send(answer)),
+        }
+    }
+
     /// Runs `work` beside the driver, on its thread, and gives its answer. Only from within [`crate::Backend::handle_ask`].
     pub fn spawn(&self, work: impl Future<Output = Answer> + 'static) {
         let later = self.clone();

@@ -17,7 +17,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Account, Accounts, DataFolder, UsersFile};
+use store::{Account, Accounts, DataFolder, Store, UsersFile};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The accounts of an exchange that nobody has given any.
@@ -34,8 +34,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 #[command(
     before_help = "Example: ringback serve --data /var/lib/ringback",
     after_help = "Signals: SIGHUP reads the configuration again and takes over its accounts (what else has changed needs a restart, \
-                  and is named); SIGINT and SIGTERM stop at once: calls that are answered go on talking, those that still ring are lost, \
-                  and phones must register again."
+                  and is named); SIGINT and SIGTERM stop at once: calls that are answered go on talking, those that still ring are lost."
 )]
 #[group(skip)]
 pub(crate) struct Arguments {
@@ -65,7 +64,13 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     let (certificates, warnings) = Certificates::load(&config, &folder, &names, Now::read_clocks().wall)?;
     warnings.iter().for_each(|warning| console.warn(warning));
     let accounts = Accounts::load(&config.auth.realm, config.users.clone(), Some(file))?;
-    for account in accounts.of_other_realms()? {
+    let options = store::Options {
+        realm: config.auth.realm.clone(),
+        accounts: config.users.clone(),
+        keep_records: Duration::from_secs(86_400 * u64::from(config.store.keep_records_days)),
+    };
+    let store = Store::open(&folder, &config.store.url, options, &mut rng)?;
+    for account in accounts.of_other_realms() {
         let name = &account.name;
         console.warn(format!(
             "user {name} cannot register: the password was set for realm {:?}; give a new one with `ringback user passwd {name}`",
@@ -78,8 +83,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
         // Before anybody is told that we are ready: a signal from then on is not missed.
         let signals = Signals::new().map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
         let gate = Arc::new(Gate::new(Now::read_clocks(), &GateConfig::new(&config), &[], |_| (), &mut rng));
-        let setup = Setup { gate: Some(gate), ..setup(&config, &names, keys, accounts, certificates.tls()) };
-        let exchange = Exchange::start(setup, &mut rng).map_err(|error| cannot_listen(&error))?;
+        let setup = Setup { gate: Some(gate), ..setup(&config, &names, keys, (accounts, store), certificates.tls()) };
+        let exchange = Exchange::start(setup).map_err(|error| cannot_listen(&error))?;
         let control = control::Listener::open(&folder.control_socket());
         if let Err(error) = &control {
             console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
@@ -96,12 +101,13 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     })
 }
 
-fn setup(config: &Config, names: &[String], keys: server::Keys, accounts: Accounts, tls: Tls) -> Setup {
+fn setup(config: &Config, names: &[String], keys: server::Keys, (accounts, store): (Accounts, Store), tls: Tls) -> Setup {
     Setup {
         listen: exchange::listen_config(&config.listen),
         drivers: std::thread::available_parallelism().map_or(1, usize::from),
         server: server_config(config, names, keys),
         accounts,
+        store,
         dns: DnsConfig { servers: config.dns_servers.clone() },
         tls: Some(tls),
         gate: None,
@@ -366,7 +372,7 @@ impl Running<'_> {
                 console.warn(format!("a server was not believed: {why}; tls.ca names CAs to believe"));
             }
             let now = Now::read_clocks();
-            self.exchange.world.bindings.sweep(now);
+            self.exchange.world.bindings().sweep(now);
             if let Some(line) = self.exchange.world.gate.as_ref().and_then(|gate| gate.tend(now)) {
                 console.warn(line);
             }

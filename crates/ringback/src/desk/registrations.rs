@@ -7,12 +7,12 @@ use sip_registrar::Binding;
 impl Desk {
     pub(super) fn bindings(&self) -> Values {
         let now = Now::read_clocks();
-        let all = self.world.bindings.all(now);
+        let all = self.world.bindings().all(now);
         Box::new(all.into_iter().map(move |(aor, binding)| described(now, aor.as_str(), &binding)))
     }
 
     pub(super) async fn remove_bindings(&self, aor: String, contact: Option<String>) -> Result<Values, Failure> {
-        one(json!({"removed": self.world.bindings.remove(Now::read_clocks(), &aor, contact.as_deref())}))
+        one(json!({"removed": self.world.store.unbind(Now::read_clocks(), &aor, contact.as_deref())}))
     }
 }
 

@@ -10,12 +10,11 @@ pub(crate) use gate::{Gate, GateConfig, GateTotals, Note};
 pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 
-use engine::Rng;
 use net::{DnsConfig, ListenConfig, ListenError, LocalAddress, Orders, ServeConfig, Serving, Tap, Tls};
 use server::Server;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use store::{Accounts, Bindings};
+use store::{Accounts, Store};
 
 /// What an exchange is made of.
 pub(crate) struct Setup {
@@ -24,6 +23,7 @@ pub(crate) struct Setup {
     /// Its domains get the ports that are listened on.
     pub(crate) server: server::Config,
     pub(crate) accounts: Accounts,
+    pub(crate) store: Store,
     pub(crate) dns: DnsConfig,
     /// Without it there is no TLS.
     pub(crate) tls: Option<Tls>,
@@ -42,9 +42,10 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Opens the sockets and starts the drivers.
-    pub(crate) fn start(setup: Setup, rng: &mut Rng) -> Result<Exchange, ListenError> {
-        let (accounts, auth_required) = (setup.accounts.clone(), setup.server.auth_required);
-        let world = World { accounts, bindings: Bindings::new(rng), auth_required, gate: setup.gate.clone() };
+    pub(crate) fn start(setup: Setup) -> Result<Exchange, ListenError> {
+        let (accounts, store) = (setup.accounts.clone(), setup.store.clone());
+        let world =
+            World { accounts, store, auth_required: setup.server.auth_required, gate: setup.gate.clone() };
         let serve = ServeConfig {
             name: "exchange",
             listen: setup.listen.clone(),

@@ -2,15 +2,15 @@ use super::Gate;
 use engine::Now;
 use net::{Backend, Later};
 use server::{Answer, Ask, Event, Input, Server};
-use sip_registrar::Outcome;
+use sip_registrar::{Change, Outcome};
 use std::sync::Arc;
-use store::{Account, Accounts, Bindings, StoreError};
+use store::{Account, Accounts, Bindings, Store, StoreError, Write};
 
-/// What the exchange's shards ask for is in memory, so that each is answered at once. A clone is another handle to the same.
+/// What the exchange's shards ask for is in memory, so that each is answered at once; what they change, when it is on the disk. A clone is another handle to the same.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(super) accounts: Accounts,
-    pub(crate) bindings: Bindings,
+    pub(crate) store: Store,
     pub(super) auth_required: bool,
     pub(crate) gate: Option<Arc<Gate>>,
 }
@@ -38,10 +38,15 @@ impl World {
         Ok(())
     }
 
+    /// What is bound to whom.
+    pub(crate) fn bindings(&self) -> &Bindings {
+        self.store.bindings()
+    }
+
     fn drop_bindings(&self, names: &[String]) {
         // Where nobody proves who they are, accounts have no say in who is registered.
         if self.auth_required && !names.is_empty() {
-            self.bindings.drop_users(names);
+            self.store.change(Write::UnbindUsers(names.to_vec()), drop);
         }
     }
 
@@ -51,36 +56,53 @@ impl World {
 }
 
 impl Backend<Server> for World {
-    fn handle_ask(&mut self, now: Now, ask: Ask, _later: &Later<Input>) -> Option<Input> {
-        Some(Input::Answer(self.answer(now, ask)))
+    fn handle_ask(&mut self, now: Now, ask: Ask, later: &Later<Input>) -> Option<Input> {
+        self.answer(now, ask, later).map(Input::Answer)
     }
 
     fn handle_event(&mut self, now: Now, event: Event) {
-        let Some(gate) = &self.gate else { return };
-        match event {
-            Event::Offence { source, offence } => gate.handle_offence(now, source, offence),
-            Event::Known { source } => gate.handle_known(now, source),
-            Event::Ended(_) | Event::Report { .. } => {}
+        if let (Event::Offence { source, offence }, Some(gate)) = (event, &self.gate) {
+            gate.handle_offence(now, source, offence);
         }
     }
 }
 
 impl World {
-    fn answer(&self, now: Now, ask: Ask) -> Answer {
-        match ask {
+    /// Who may register has proved who they are, if anybody must.
+    fn know(&self, now: Now, change: &Change) {
+        if let Some(gate) = self.gate.as_ref().filter(|_| self.auth_required) {
+            change.bindings.iter().for_each(|binding| gate.handle_known(now, binding.flow().remote.ip()));
+        }
+    }
+
+    fn answer(&self, now: Now, ask: Ask, later: &Later<Input>) -> Option<Answer> {
+        Some(match ask {
             Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
             Ask::Bindings { ticket, aor } => {
-                let (snapshot, forwards) = (self.bindings.fetch(now, &aor), self.accounts.forwards(aor.user()));
+                let (snapshot, forwards) = (self.bindings().fetch(now, &aor), self.accounts.forwards(aor.user()));
                 Answer::Bindings { ticket, snapshot, forwards }
+            }
+            Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
+                let snapshot = self.bindings().fetch(now, &aor);
+                Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })
             }
             // It was let in a moment before the account went.
             Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) if !self.may_be_registered(&change.aor) => {
-                let outcome = Outcome::Failed;
-                Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
+                committed(ticket, Outcome::Failed)
             }
-            Ask::Registrar(ask) => Answer::Registrar(self.bindings.answer(now, ask)),
+            Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) => {
+                self.know(now, &change);
+                let later = later.clone();
+                let reply = move |outcome| later.give(Input::Answer(committed(ticket, outcome)));
+                self.store.change(Write::Bindings(change), reply);
+                return None;
+            }
             // net looks names up itself.
             Ask::Resolve { ticket, .. } => Answer::Resolved { ticket, flows: Vec::new() },
-        }
+        })
     }
+}
+
+fn committed(ticket: u64, outcome: Outcome) -> Answer {
+    Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
 }

@@ -21,7 +21,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
-use store::{Account, Accounts};
+use store::{Account, Accounts, Store};
 
 const REALM: &str = "ringback";
 /// Anything on one machine takes less.
@@ -85,12 +85,13 @@ fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange
             ..server::Config::new(domains, server::Keys::from_secret(secret))
         },
         accounts: Accounts::load(REALM, accounts, None)?,
+        store: Store::volatile(&mut rng),
         dns: net::DnsConfig::default(),
         tls: None,
         gate: None,
         tap: Some(tap),
     };
-    Exchange::start(setup, &mut rng).map_err(Failure::usage)
+    Exchange::start(setup).map_err(Failure::usage)
 }
 
 fn start_phone(user: &str, password: &str, exchange: SocketAddr, answering: Answering) -> Result<PhoneShell, Failure> {

@@ -1,0 +1,79 @@
+//! What several tests need.
+
+pub(crate) mod fallible;
+
+use crate::{Account, Options, Outcome, Store, Write};
+use engine::Now;
+use sip_auth::Secrets;
+use sip_message::Transport;
+use sip_registrar::{AddressOfRecord, Binding, Change, Parts};
+use sip_transaction::Flow;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A folder of this test's own, gone when the test is over.
+pub(crate) struct Scratch {
+    pub(crate) path: PathBuf,
+}
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Scratch {
+        let path = std::env::temp_dir().join(format!("ringback-store-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Scratch { path }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+pub(crate) fn options() -> Options {
+    Options { realm: "ringback".into(), accounts: Vec::new(), keep_records: Duration::from_secs(90 * 86_400) }
+}
+
+pub(crate) fn account(name: &str, password: &str) -> Account {
+    Account::new(name, "ringback", Secrets::new(name, "ringback", password))
+}
+
+pub(crate) fn aor(user: &str) -> AddressOfRecord {
+    AddressOfRecord::new(user, "pbx.example").unwrap()
+}
+
+/// A binding of the phone with this number.
+pub(crate) fn binding(now: Now, phone: u32, cseq: u32, expires_s: u64) -> Binding {
+    let (local, remote) = ("127.0.0.1:5060".parse().unwrap(), "192.0.2.1:5070".parse().unwrap());
+    let (contact, call_id) = (format!("sip:{phone}@192.0.2.1:5070"), format!("call-of-{phone}"));
+    let parts = Parts {
+        contact: &contact,
+        params: "",
+        call_id: &call_id,
+        user_agent: "a phone",
+        path: "",
+        cseq,
+        q: 1000,
+        expires_at_s: (now.unix_s() + expires_s) as u32,
+        flow: Flow { transport: Transport::Udp, local, remote, connection: None },
+    };
+    Binding::new(parts).unwrap()
+}
+
+/// Binds these to `user` in the place of whatever is.
+pub(crate) fn bind(store: &Store, user: &str, bindings: &[Binding]) -> Outcome {
+    store.change_and_wait(binding_write(store, user, bindings))
+}
+
+pub(crate) fn binding_write(store: &Store, user: &str, bindings: &[Binding]) -> Write {
+    let version = store.bindings().fetch(Now::read_clocks(), &aor(user)).version;
+    Write::Bindings(Change { aor: aor(user), version, bindings: bindings.into() })
+}
+
+/// What is bound to `user`: phone and CSeq.
+pub(crate) fn bound(store: &Store, user: &str) -> Vec<(String, u32)> {
+    let bindings = store.bindings().fetch(Now::read_clocks(), &aor(user)).bindings;
+    bindings.iter().map(|binding| (binding.call_id().replace("call-of-", ""), binding.cseq())).collect()
+}
