@@ -12,7 +12,6 @@ mod control;
 mod desk;
 mod exchange;
 mod exit;
-#[allow(dead_code, unused_imports)] // until `serve` opens it
 mod http;
 mod interrupt;
 mod logs;

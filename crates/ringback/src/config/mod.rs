@@ -74,7 +74,7 @@ pub(crate) struct Config {
     pub(crate) rules: Rules,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Listen {
     pub(crate) udp: Vec<SocketAddr>,
     pub(crate) tcp: Vec<SocketAddr>,

@@ -1,53 +1,32 @@
 use super::exposition::Exposition;
+use crate::exchange::GateTotals;
 use net::Totals;
+use std::fmt::Display;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
+use store::Counters;
 
-/// What is counted and measured; whoever runs the exchange fills it in.
+/// What is counted and measured; whoever runs the exchange fills it in. What nobody counts is left out, not told as nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Numbers {
     /// What the drivers have counted.
     pub(crate) totals: Totals,
     /// Accounts, configured and stored.
     pub(crate) accounts: u64,
-    /// Bindings that have not ended.
+    /// Bindings that are kept.
     pub(crate) bindings: u64,
     /// Calls under way, of those that we watch.
-    pub(crate) calls: u64,
+    pub(crate) calls: Option<u64>,
     /// Calls that have ended.
-    pub(crate) calls_ended: u64,
+    pub(crate) calls_ended: Option<u64>,
     /// Whether no new calls are taken.
     pub(crate) draining: bool,
-    pub(crate) guard: GuardNumbers,
-    pub(crate) store: StoreNumbers,
-}
-
-/// Who is kept out.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GuardNumbers {
-    /// Bans in force.
-    pub(crate) bans: u64,
-    /// Packets and connections refused because their source came too often.
-    pub(crate) limited: u64,
-    /// Those refused because it is banned.
-    pub(crate) banned: u64,
-}
-
-/// How well changes are kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct StoreNumbers {
-    /// Whether changes fail now.
-    pub(crate) failing: bool,
-    /// Changes that wait to be written.
-    pub(crate) pending: u64,
-    /// Groups of changes written.
-    pub(crate) groups: u64,
-    /// Changes in them.
-    pub(crate) changes: u64,
-    /// Groups that could not be written.
-    pub(crate) failures: u64,
-    /// Time that writing them took, in seconds.
-    pub(crate) commit_s: f64,
+    /// Who is let in; without a gate, everybody.
+    pub(crate) gate: Option<GateTotals>,
+    /// What the store has done.
+    pub(crate) store: Counters,
+    /// Whether changes cannot be kept now.
+    pub(crate) store_failing: bool,
 }
 
 /// The text of `/metrics`.
@@ -58,26 +37,53 @@ pub(super) fn text(numbers: &Numbers, ready: bool) -> String {
     to.gauge("ringback_ready", "Whether new calls are welcome, as /readyz says.", u8::from(ready));
     to.gauge("ringback_draining", "Whether no new calls are taken, before the end.", u8::from(numbers.draining));
     to.gauge("ringback_accounts", "Accounts, configured and stored.", numbers.accounts);
-    to.gauge("ringback_bindings", "Bindings that have not ended.", numbers.bindings);
-    to.gauge("ringback_calls", "Calls under way, of those that are watched.", numbers.calls);
-    to.counter("ringback_calls_ended_total", "Calls that have ended.", numbers.calls_ended);
-    let guard = &numbers.guard;
-    to.gauge("ringback_bans", "Bans in force.", guard.bans);
-    let refused: [(&[(&str, &str)], &dyn std::fmt::Display); 2] =
-        [(&[("why", "limited")], &guard.limited), (&[("why", "banned")], &guard.banned)];
-    to.family("ringback_refused_total", "counter", "Packets and connections refused before they were read.", &refused);
-    let store = &numbers.store;
-    to.gauge("ringback_store_failing", "Whether changes cannot be kept now.", u8::from(store.failing));
-    to.gauge("ringback_store_pending", "Changes that wait to be written.", store.pending);
-    to.counter("ringback_store_groups_total", "Groups of changes written.", store.groups);
-    to.counter("ringback_store_changes_total", "Changes written.", store.changes);
-    to.counter("ringback_store_failures_total", "Groups of changes that could not be written.", store.failures);
-    to.counter("ringback_store_commit_seconds_total", "Time that writing them took.", store.commit_s);
+    to.gauge("ringback_bindings", "Bindings that are kept.", numbers.bindings);
+    if let Some(calls) = numbers.calls {
+        to.gauge("ringback_calls", "Calls under way, of those that are watched.", calls);
+    }
+    if let Some(ended) = numbers.calls_ended {
+        to.counter("ringback_calls_ended_total", "Calls that have ended.", ended);
+    }
+    if let Some(totals) = &numbers.gate {
+        gate(&mut to, totals);
+    }
+    to.gauge("ringback_store_failing", "Whether changes cannot be kept now.", u8::from(numbers.store_failing));
+    store(&mut to, &numbers.store);
     for (name, help, value) in numbers.totals.named() {
         to.counter(&format!("ringback_{name}_total"), help, value);
     }
     process(&mut to);
     to.into_text()
+}
+
+fn gate(to: &mut Exposition, totals: &GateTotals) {
+    to.gauge("ringback_bans", "Bans in force.", totals.bans_in_force);
+    to.counter("ringback_bans_earned_total", "Bans that offences have earned.", totals.bans);
+    to.gauge("ringback_sources", "Sources that are remembered.", totals.sources);
+    to.gauge("ringback_sources_known", "Of these, those that have proved who they are.", totals.known);
+    let refused: [(&[(&str, &str)], &dyn Display); 3] = [
+        (&[("why", "limited")], &totals.limited),
+        (&[("why", "limited_together")], &totals.limited_together),
+        (&[("why", "banned")], &totals.banned),
+    ];
+    let help = "Datagrams, connections and messages not let in: their source sends too many, all strangers do, or it is banned.";
+    to.family("ringback_refused_total", "counter", help, &refused);
+    let [credentials, user, malformed, scanner] = &totals.offences;
+    let offences: [(&[(&str, &str)], &dyn Display); 4] = [
+        (&[("offence", "wrong_credentials")], credentials),
+        (&[("offence", "unknown_user")], user),
+        (&[("offence", "malformed")], malformed),
+        (&[("offence", "scanner")], scanner),
+    ];
+    to.family("ringback_offences_total", "counter", "What counts towards a ban.", &offences);
+}
+
+fn store(to: &mut Exposition, store: &Counters) {
+    to.counter("ringback_store_groups_total", "Groups of changes written, or tried to.", store.groups);
+    to.counter("ringback_store_changes_total", "Changes written.", store.changes);
+    to.counter("ringback_store_failures_total", "Changes that could not be written.", store.failures);
+    let seconds = store.commit_us as f64 / 1e6;
+    to.counter("ringback_store_commit_seconds_total", "Time that writing took.", seconds);
 }
 
 /// Under the names that every Prometheus client uses; what this system does not tell is left out.
@@ -121,7 +127,7 @@ fn process(to: &mut Exposition) {
 
 #[cfg(test)]
 mod tests {
-    use super::{GuardNumbers, Numbers, text};
+    use super::{GateTotals, Numbers, text};
     use crate::http::exposition::strict;
 
     fn value(text: &str, name: &str) -> Option<f64> {
@@ -132,13 +138,17 @@ mod tests {
     fn metrics_are_what_a_strict_reader_takes() {
         let mut numbers = Numbers { bindings: 7, ..Numbers::default() };
         numbers.totals.datagrams_received = 1 << 60;
-        numbers.guard = GuardNumbers { bans: 1, limited: 2, banned: 3 };
-        numbers.store.commit_s = 0.25;
+        numbers.gate = Some(GateTotals { banned: 3, offences: [4, 5, 6, 7], ..GateTotals::default() });
+        numbers.store.commit_us = 250_000;
+        numbers.calls_ended = Some(9);
         let text = text(&numbers, true);
         let value = |name| value(&text, name);
         assert_eq!(value("ringback_bindings"), Some(7.0));
         assert_eq!(value("ringback_ready"), Some(1.0));
         assert_eq!(value("ringback_refused_total{why=\"banned\"}"), Some(3.0));
+        assert_eq!(value("ringback_offences_total{offence=\"scanner\"}"), Some(7.0));
+        assert_eq!(value("ringback_calls_ended_total"), Some(9.0));
+        assert_eq!(value("ringback_calls"), None);
         assert_eq!(value("ringback_datagrams_received_total"), Some((1u64 << 60) as f64));
         assert_eq!(value("ringback_store_commit_seconds_total"), Some(0.25));
         assert!(text.contains("\nringback_datagrams_received_total 1152921504606846976\n"));

@@ -9,6 +9,6 @@ mod port;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use metrics::{GuardNumbers, Numbers, StoreNumbers};
+pub(crate) use metrics::Numbers;
 pub(crate) use pages::{Status, router};
-pub(crate) use port::Port;
+pub(crate) use port::{Port, open};

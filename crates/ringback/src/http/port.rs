@@ -1,3 +1,5 @@
+use crate::config::Listen;
+use crate::exit::Failure;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -37,6 +39,25 @@ pub(crate) struct Port {
     limits: Limits,
 }
 
+/// Opens the configured ports; in a runtime. Of those that nobody chose, what cannot be had is left out, for the reasons that come with
+/// the others.
+pub(crate) fn open(listen: &Listen) -> Result<(Vec<Port>, Vec<String>), Failure> {
+    let (mut ports, mut left_out) = (Vec::new(), Vec::new());
+    for address in &listen.http {
+        match Port::open(*address) {
+            Ok(port) => ports.push(port),
+            Err(error) if listen.http_optional => {
+                left_out.push(format!("cannot listen on {address} for HTTP: {error}"))
+            }
+            Err(error) => {
+                let advice = "take another port with listen.http, or [] for none";
+                return Err(Failure::usage(format!("cannot listen on {address} for HTTP: {error}\n{advice}")));
+            }
+        }
+    }
+    Ok((ports, left_out))
+}
+
 /// The limits that tests make smaller.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -56,9 +77,9 @@ impl Port {
         Ok(Port { listener: TcpListener::from_std(listener)?, limits })
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Where it listens, as far as the system tells.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
     }
 
     /// Serves `pages` within our limits until it is dropped, which ends all connections.

@@ -214,6 +214,17 @@ fn bodies_have_a_limit_whether_they_say_how_long_they_are_or_not() {
 }
 
 #[test]
+fn a_port_that_nobody_chose_is_left_out_when_it_is_taken() {
+    let served = Served::new(AMPLE);
+    let listen =
+        |http_optional| crate::config::Listen { http: vec![served.address], http_optional, ..Default::default() };
+    let (ports, left_out) = super::open(&listen(true)).unwrap_or_else(|failure| panic!("{}", failure.text));
+    assert!(ports.is_empty());
+    assert!(left_out[0].contains(&served.address.to_string()), "{left_out:?}");
+    assert!(super::open(&listen(false)).is_err());
+}
+
+#[test]
 fn what_is_no_http_gets_no_page() {
     let served = Served::new(AMPLE);
     for nonsense in ["REGISTER sip:a SIP/2.0\r\n\r\n", "\0\u{1}\u{2}\r\n\r\n", "GET /healthz\r\n\r\n"] {
