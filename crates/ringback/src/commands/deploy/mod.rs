@@ -23,7 +23,9 @@ const UNPRIVILEGED_PORT_MIN: u16 = 1024;
 
 /// Prints what makes a service of the exchange: locked in as far as it can be.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: ringback deploy systemd --config /etc/ringback.toml > /etc/systemd/system/ringback.service")]
+#[command(
+    before_help = "Example: ringback deploy systemd --config /etc/ringback.toml > /etc/systemd/system/ringback.service"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -98,7 +100,10 @@ impl Plan {
             std::path::absolute(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
         };
         let said = service.configured.said();
-        let tls = [config.tls.files.as_ref().map(|(certificate, _)| certificate), config.tls.files.as_ref().map(|(_, key)| key)];
+        let tls = [
+            config.tls.files.as_ref().map(|(certificate, _)| certificate),
+            config.tls.files.as_ref().map(|(_, key)| key),
+        ];
         let files = tls.into_iter().chain([config.tls.ca.as_ref(), config.tls.client_ca.as_ref()]).flatten();
         Ok(Plan {
             program,
