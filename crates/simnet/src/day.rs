@@ -4,6 +4,7 @@
 mod errands;
 mod ledger;
 mod person;
+mod records;
 mod rules;
 mod settings;
 mod verdict;
@@ -43,9 +44,7 @@ impl Day {
     /// The morning of a day: nobody has registered yet.
     pub fn new(settings: Settings) -> Day {
         let mut world = World::new(settings.seed);
-        let config = ExchangeConfig { shards: settings.shards, ..ExchangeConfig::default() };
-        let config = ExchangeConfig { configure: |config| config.mode = server::Mode::CallStateful, ..config };
-        world.add_exchange(EXCHANGE, &config);
+        world.add_exchange(EXCHANGE, &ExchangeConfig { shards: settings.shards, ..ExchangeConfig::default() });
         world.carries_sound = false;
         world.watches = false;
         world.link = settings.link;

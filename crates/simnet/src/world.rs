@@ -79,11 +79,12 @@ pub(crate) enum Mind {
 }
 
 impl World {
+    /// Since 1970, in the beginning. The calendar is made up, too: nothing that is written into a message may differ from run to run.
+    pub(crate) const CALENDAR: Duration = Duration::from_secs(1_800_000_000);
+
     /// An empty one. The same seed makes the same world.
     pub fn new(seed: u64) -> World {
-        // The calendar is made up, too: nothing that is written into a message may differ from run to run.
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let start = Now { wall, ..Now::read_clocks() };
+        let start = Now { wall: SystemTime::UNIX_EPOCH + World::CALENDAR, ..Now::read_clocks() };
         World {
             seed,
             now: start,

@@ -19,6 +19,7 @@ fn hours_with(seed: u64, shards: usize) {
         (counts.not_written, 1),
         (counts.phones_restarted, 10),
         (counts.restarts, 5),
+        (counts.records, 500),
     ];
     assert!(all.iter().all(|(count, least)| count >= least), "everything has happened: {verdict}");
 }

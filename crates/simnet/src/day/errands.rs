@@ -1,7 +1,8 @@
 //! What people do, and what they hear of their phones.
 
-use super::ledger::Story;
+use super::ledger::{Outcome, Story};
 use super::person::{Leg, Link, Person};
+use super::records::RECORDED_WITHIN;
 use super::{Day, EXCHANGE};
 use crate::{DOMAIN, Off};
 use phone::{AccountId, CallId, Command, Dial, Event, Failure};
@@ -18,6 +19,8 @@ pub(super) enum Errand {
     HangUp(usize, u32, CallId),
     /// One end of this call was hung up then.
     CheckOtherEnd(Link, Duration),
+    /// Both ends of this call have been over for a while.
+    Close(Link),
     SwitchOff(usize),
     SwitchOn(usize),
     Kill,
@@ -85,7 +88,10 @@ impl Day {
             Errand::Dial(person) => self.dial(now, person),
             Errand::GiveUp(person, life, call) => {
                 let leg = self.people[person].calls.get(&call);
-                if leg.is_some_and(|leg| leg.answered.is_none()) {
+                if let Some(link) = leg.filter(|leg| leg.answered.is_none()).map(|leg| leg.link) {
+                    if let Some(story) = self.ledger.calls.get_mut(&link) {
+                        story.gave_up = Some(now);
+                    }
                     self.command(person, life, Command::Hangup { call });
                 }
             }
@@ -98,6 +104,7 @@ impl Day {
             }
             Errand::HangUp(person, life, call) => self.command(person, life, Command::Hangup { call }),
             Errand::CheckOtherEnd(link, since) => self.check_other_end(now, link, since),
+            Errand::Close(link) => self.close(now, link),
             Errand::SwitchOff(person) => self.switch_off(now, person),
             Errand::SwitchOn(person) => self.switch_on(now, person),
             Errand::Kill => {
@@ -148,10 +155,13 @@ impl Day {
             began: now,
             to_be_found: whom.on && whom.believes(now) && whom.switched + Duration::from_secs(60) < now,
             in_use: !whom.calls.is_empty(),
-            rang: false,
             refused: None,
-            callee_answered: false,
-            caller_answered: false,
+            callee_answered: None,
+            caller_answered: None,
+            gave_up: None,
+            callee_hung_up: false,
+            outcome: None,
+            over: None,
             open: 1,
         };
         let uri = format!("sip:{}@{DOMAIN}", whom.name);
@@ -244,7 +254,6 @@ impl Day {
             let caller_call = self.people.get(caller)?.dialled;
             let story = self.ledger.calls.get_mut(&(caller, caller_call))?;
             (story.callee == person).then(|| {
-                story.rang = true;
                 story.open += 1;
                 (caller, caller_call)
             })
@@ -280,15 +289,15 @@ impl Day {
             CallId::Placed(_) => {
                 self.counts.answered += 1;
                 if let Some(story) = story {
-                    story.caller_answered = true;
-                    if !story.callee_answered {
+                    story.caller_answered.get_or_insert(now);
+                    if story.callee_answered.is_none() {
                         self.breaks(format!("{} was answered by nobody", self.people[person].name));
                     }
                 }
             }
             CallId::Incoming(_) => {
                 if let Some(story) = story {
-                    story.callee_answered = true;
+                    story.callee_answered.get_or_insert(now);
                 }
             }
         }
@@ -302,6 +311,7 @@ impl Day {
         };
         self.ledger.note_call(now);
         self.judge_call(now, person, &leg, failure);
+        self.end_for_caller(now, &leg, Outcome::Failed(failure.status()));
         self.end_leg(&leg);
     }
 
@@ -316,6 +326,17 @@ impl Day {
             story.refused = Some(*status);
         }
         self.judge_end(now, person, call, &leg, end);
+        match (call, end) {
+            (CallId::Placed(_), phone::End::Cancelled) => self.end_for_caller(now, &leg, Outcome::GaveUp),
+            (CallId::Placed(_), phone::End::HungUp) => self.end_for_caller(now, &leg, Outcome::HungUp),
+            (CallId::Placed(_), _) => self.end_for_caller(now, &leg, Outcome::HungUpOn),
+            (CallId::Incoming(_), phone::End::HungUp) => {
+                if let Some(story) = self.ledger.calls.get_mut(&leg.link) {
+                    story.callee_hung_up = true;
+                }
+            }
+            (CallId::Incoming(_), _) => {}
+        }
         self.end_leg(&leg);
         if *end == phone::End::HungUp {
             self.plan_in(TOLD_WITHIN, Errand::CheckOtherEnd(leg.link, now));
@@ -326,10 +347,13 @@ impl Day {
         let Some(story) = self.ledger.calls.get_mut(&leg.link) else { return };
         story.open = story.open.saturating_sub(1);
         if story.open == 0 {
-            if story.callee_answered && !story.caller_answered {
-                self.counts.one_sided += 1;
-            }
-            self.ledger.calls.remove(&leg.link);
+            self.plan_in(RECORDED_WITHIN, Errand::Close(leg.link));
+        }
+    }
+
+    fn end_for_caller(&mut self, now: Duration, leg: &Leg, outcome: Outcome) {
+        if let Some(story) = self.ledger.calls.get_mut(&leg.link) {
+            (story.outcome, story.over) = (Some(outcome), Some(now));
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::person::Link;
+use server::CallRecord;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -10,13 +11,15 @@ pub(super) struct Ledger {
     pub(super) outages: Vec<(Duration, Option<Duration>)>,
     /// From when until when its store could not write.
     pub(super) failures: Vec<(Duration, Option<Duration>)>,
+    /// What the exchange has recorded of a caller's calls and nobody has looked at.
+    pub(super) records: BTreeMap<usize, Vec<CallRecord>>,
     /// When somebody has registered lately, or failed to.
     registered: VecDeque<Duration>,
     /// When a call was begun, answered or ended lately.
     called: VecDeque<Duration>,
 }
 
-/// A call, until both its ends are over.
+/// A call as its people saw it, until a while after both its ends are over.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
     pub(super) callee: usize,
@@ -25,13 +28,28 @@ pub(super) struct Story {
     pub(super) to_be_found: bool,
     /// Whether the callee's phone was in use when it was called.
     pub(super) in_use: bool,
-    /// It rang there.
-    pub(super) rang: bool,
+    /// What the callee has refused it with.
     pub(super) refused: Option<u16>,
-    pub(super) callee_answered: bool,
-    pub(super) caller_answered: bool,
+    pub(super) callee_answered: Option<Duration>,
+    pub(super) caller_answered: Option<Duration>,
+    /// When the caller had no more patience.
+    pub(super) gave_up: Option<Duration>,
+    pub(super) callee_hung_up: bool,
+    /// What the caller's phone said in the end.
+    pub(super) outcome: Option<Outcome>,
+    /// When.
+    pub(super) over: Option<Duration>,
     /// Ends that are not over.
     pub(super) open: u32,
+}
+
+/// How a call ended for its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Failed(u16),
+    GaveUp,
+    HungUp,
+    HungUpOn,
 }
 
 /// How long a REGISTER's transaction lives: 64*T1 after its answer, and what it takes to get there.
@@ -58,7 +76,7 @@ impl Ledger {
     pub(super) fn held_max(&mut self, now: Duration) -> usize {
         forget(&mut self.registered, now, REGISTER_LIFE);
         forget(&mut self.called, now, CALL_LIFE);
-        let ringing = self.calls.values().filter(|story| !story.caller_answered).count();
+        let ringing = self.calls.values().filter(|story| story.open > 0 && story.caller_answered.is_none()).count();
         // Phones that have left are still looked for, for as long as a binding lasts; requests are lost and come again.
         10 + self.registered.len() * 11 / 10 + CALL_WEIGHT * (self.called.len() + ringing)
     }

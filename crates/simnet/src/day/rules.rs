@@ -15,7 +15,7 @@ const RINGING_MAX: Duration = Duration::from_secs(300 + 32 + 10);
 /// The longest that people talk, and what it takes to end that.
 const TALKING_MAX: Duration = Duration::from_secs(600 + 3 * 32 + 10);
 /// How late a 200 to a REGISTER may come after the binding was made: 64*T1 and the way.
-const LATE_MAX: Duration = Duration::from_secs(35);
+pub(super) const LATE_MAX: Duration = Duration::from_secs(35);
 /// How long a phone may be without its registration when nothing is wrong any more: what it waits after a few failures.
 const WITHOUT_MAX: Duration = Duration::from_secs(600);
 
@@ -25,7 +25,8 @@ impl Day {
         self.check_calls(now);
         let bindings = self.check_bindings(now);
         let (held, watched) = self.held();
-        let calls = self.ledger.calls.len();
+        self.take_events();
+        let calls = self.ledger.calls.values().filter(|story| story.open > 0).count();
         let held_max = self.ledger.held_max(now);
         if held > held_max {
             self.breaks(format!("the exchange holds {held} things, of which what goes on explains {held_max}"));
@@ -158,7 +159,7 @@ impl Day {
 
     /// Whoever is left alone in a call has heard of it by now.
     pub(super) fn check_other_end(&mut self, now: Duration, link: Link, since: Duration) {
-        let Some(story) = self.ledger.calls.get(&link) else { return };
+        let Some(story) = self.ledger.calls.get(&link).filter(|story| story.open > 0) else { return };
         // The BYE of a phone on a stream whose exchange was gone without a word; of anybody while it is down.
         let disturbed = self.ledger.was_down(since.saturating_sub(LATE_MAX), now);
         let both = [self.people[link.0].switched, self.people[story.callee].switched];
@@ -182,6 +183,7 @@ impl Day {
                 wrong.push(format!("{} is not registered in the evening", person.name));
             }
         }
+        self.check_records_left();
         self.agenda.clear();
         for person in 0..self.people.len() {
             if self.people[person].on {

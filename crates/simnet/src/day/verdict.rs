@@ -19,6 +19,7 @@ pub struct Counts {
     pub given_up: u64,
     pub failed_excused: u64,
     pub one_sided: u64,
+    pub records: u64,
     pub phones_restarted: u64,
     pub restarts: u64,
     pub groups: u64,
