@@ -237,6 +237,7 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         }
         for answer in arrived.answers.drain(..) {
             self.engine.handle_answer(now, answer);
+            self.drain_outputs(now);
         }
         if self.engine.poll_timeout().is_some_and(|at| at <= now.mono) {
             self.engine.handle_timeout(now);
@@ -255,7 +256,11 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
             Some(shard) => {
                 self.hand_over(shard, Parcel::Packet { flow, bytes });
             }
-            None => self.engine.handle_packet(now, flow, bytes),
+            None => {
+                self.engine.handle_packet(now, flow, bytes);
+                // At once, while what it is about is in the processor's caches, and its memory is soon used again.
+                self.drain_outputs(now);
+            }
         }
     }
 
