@@ -23,6 +23,15 @@ pub struct Users<'a> {
     pub known: bool,
 }
 
+/// That a call counts for somebody, in the books of our parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Charge {
+    /// Whom it counts for.
+    payer: u64,
+    /// What is to be given back when the call is over.
+    seat: u32,
+}
+
 /// How far a call has come.
 ///
 /// | | Trying | Ringing | Answered |
@@ -78,8 +87,10 @@ pub struct Call {
     heard_status: u16,
     /// The status that the caller got last.
     status: u16,
-    /// Why we refuse it, for people.
-    why: Box<str>,
+    /// What we refuse it with, and why, for people.
+    why: (u16, Box<str>),
+    /// Who is charged for it.
+    charges: SmallVec<[Charge; 1]>,
     /// When something was last heard of it.
     heard: Instant,
     state: State,
@@ -128,7 +139,8 @@ impl Call {
             rang: None,
             heard_status: 0,
             status: 0,
-            why: "".into(),
+            why: (0, "".into()),
+            charges: SmallVec::new(),
             heard: now.mono,
             state: State::Trying,
             dialogs: SmallVec::new(),
@@ -221,6 +233,19 @@ impl Call {
         NameAddr::parse(text).ok()
     }
 
+    /// Has it count for somebody, unless it does.
+    pub(crate) fn charge<E>(&mut self, payer: u64, charge: impl FnOnce() -> Result<u32, E>) -> Result<(), E> {
+        if self.charges.iter().all(|charge| charge.payer != payer) {
+            let seat = charge()?;
+            self.charges.push(Charge { payer, seat });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn charges(&self) -> impl Iterator<Item = u32> {
+        self.charges.iter().map(|charge| charge.seat)
+    }
+
     /// Whether its end is anybody's business.
     pub(crate) fn leaves_record(&self) -> bool {
         self.known || self.heard_status > 0
@@ -261,7 +286,7 @@ impl Call {
     /// Bytes of text that it holds.
     pub(crate) fn held(&self) -> usize {
         let texts =
-            [&self.call_id, &self.from, &self.to, &self.contact, &self.routes, &self.via, &self.reason, &self.why];
+            [&self.call_id, &self.from, &self.to, &self.contact, &self.routes, &self.via, &self.reason, &self.why.1];
         let users = [&self.caller, &self.callee].into_iter().flatten();
         let all = texts.into_iter().chain(users);
         all.map(|text| text.len()).sum::<usize>() + self.dialogs.iter().map(Dialog::held).sum::<usize>()

@@ -230,12 +230,25 @@ impl Calls {
         Some(Story { id: Some(id), how: how.to_owned(), ..self.ring.story(call_id) })
     }
 
-    /// Says for people why a call is about to be refused by us.
-    pub fn explain(&mut self, request: &Message, why: &str) {
+    /// Has the call of a request count for somebody until it is over, when `charge` says so, unless it counts for them already: what `charge`
+    /// makes comes out of [`poll_output`](Self::poll_output) then. `None`: there is no such call.
+    pub fn charge<E>(
+        &mut self,
+        request: &Message,
+        payer: u64,
+        charge: impl FnOnce() -> Result<u32, E>,
+    ) -> Option<Result<(), E>> {
+        let (number, _) = self.find(request)?;
+        let call = self.calls.get_mut(&number)?;
+        Some(call.charge(payer, charge))
+    }
+
+    /// Says for people why a call is refused by us with `status`, if it is.
+    pub fn explain(&mut self, request: &Message, status: u16, why: &str) {
         let Some((number, _)) = self.find(request) else { return };
         if let Some(call) = self.calls.get_mut(&number) {
             let before = call.held();
-            call.explain(why);
+            call.explain(status, why);
             self.held_bytes = self.held_bytes - before + call.held();
         }
     }
@@ -317,6 +330,7 @@ impl Calls {
                 self.index.remove(&key);
             }
         }
+        self.outputs.extend(call.charges().map(Output::Uncharge));
         if !call.leaves_record() {
             return;
         }

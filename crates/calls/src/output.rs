@@ -85,6 +85,8 @@ pub enum Output {
         /// The value of a Reason field (RFC 3326) for the CANCELs, or empty.
         reason: Box<str>,
     },
+    /// A call that was charged for is over: what [`Calls::charge`](crate::Calls::charge) got for it.
+    Uncharge(u32),
     /// Something happened to a call.
     Event(Event),
 }

@@ -125,10 +125,10 @@ impl Backend<Server> for Memory {
         Some(Input::Answer(match ask {
             Ask::Credentials { ticket, user } => {
                 let known = ["100", "101", "102"].contains(&&*user);
-                Answer::Credentials { ticket, secrets: known.then(|| Secrets::new(&user, REALM, "secret")) }
+                Answer::Credentials { ticket, secrets: known.then(|| Secrets::new(&user, REALM, "secret")), limits: None }
             }
             Ask::Bindings { ticket, aor } => {
-                Answer::Bindings { ticket, snapshot: location.fetch(now, &aor), forwards: None }
+                Answer::Bindings { ticket, snapshot: location.fetch(now, &aor), account: None }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = location.fetch(now, &aor);

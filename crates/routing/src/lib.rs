@@ -15,6 +15,7 @@ mod place;
 mod rule;
 mod rules;
 mod shadow;
+mod tally;
 mod trunk;
 mod when;
 mod words;
@@ -34,6 +35,7 @@ pub use pattern::Pattern;
 pub use place::Place;
 pub use rule::Rule;
 pub use rules::{Decision, Destination, Rules};
+pub use tally::{Excess, Seat, TALLY_USERS_MAX, Tally};
 pub use trunk::{Trunk, Trunks};
 pub use when::{Condition, Fit, HeaderPattern, When};
 

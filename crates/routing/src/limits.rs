@@ -1,4 +1,6 @@
 use crate::AddressPattern;
+use crate::address::number;
+use sip_message::Uri;
 
 /// What one user's calls may come to that leave the exchange, for whoever pays: the caller, or who has forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,14 @@ impl Limits {
     pub const CALLS_MAX: u32 = 100_000;
     /// Calls within an hour that can be configured at most.
     pub const CALLS_PER_HOUR_MAX: u32 = 10_000_000;
+}
+
+impl Limits {
+    /// Whether calls may go to a URI, as it was dialled.
+    pub fn allow(&self, uri: &Uri<'_>) -> bool {
+        let number = number(uri);
+        self.destinations.is_empty() || self.destinations.iter().any(|pattern| pattern.matches(&number, uri))
+    }
 }
 
 impl Default for Limits {

@@ -33,7 +33,7 @@ impl World {
                 Output::Send { bytes, .. } => sent.push(bytes),
                 Output::Ask(Ask::Bindings { ticket, aor }) => {
                     let snapshot = self.location.fetch(now, &aor);
-                    self.server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, forwards: None }));
+                    self.server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, account: None }));
                 }
                 Output::Event(_) => {}
                 Output::Ask(ask) => panic!("{ask:?}"),

@@ -69,7 +69,7 @@ fn serve(
                 continue;
             }
             Output::Ask(Ask::Credentials { ticket, .. }) => {
-                Answer::Credentials { ticket, secrets: Some(secrets.clone()) }
+                Answer::Credentials { ticket, secrets: Some(secrets.clone()), limits: None }
             }
             Output::Ask(Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor })) => {
                 let snapshot = location.fetch(now, &aor);

@@ -5,12 +5,14 @@ use crate::purpose::Purpose;
 use crate::targets::Asking;
 use crate::{Ask, Event, Mode, Output, Server};
 use engine::Now;
-use routing::{Action, Decision};
+use guard::Offence;
+use routing::{Action, Decision, Limits};
 use sip_auth::{Claim, Kind, Secrets, Verdict};
 use sip_message::{HeaderName, Method};
 use sip_proxy::{Checked, Preprocessed, preprocess};
 use sip_registrar::AddressOfRecord;
 use sip_transaction::{Packet, RequestIdentity};
+use std::sync::Arc;
 
 /// Requests that may wait for their sender's secrets at once; the next one gets 503.
 pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
@@ -40,6 +42,9 @@ impl Server {
     /// A request that starts something new: let it in, refuse it, or ask who sends it. Refusals and challenges leave nothing behind
     /// (RFC 3261 sections 8.2.7 and 26.3.2.4).
     pub(crate) fn admit(&mut self, now: Now, packet: Packet, identity: RequestIdentity) {
+        if self.is_scanners(&packet) {
+            return self.offend(packet.flow.remote.ip(), Offence::Scanner);
+        }
         let checked = match self.check(&packet) {
             Ok(checked) => checked,
             Err(reply) => return self.reply_stateless(&packet, reply),
@@ -56,6 +61,7 @@ impl Server {
             Verdict::Missing => self.challenge(now, &packet, kind, false),
             Verdict::Stale => self.challenge(now, &packet, kind, true),
             Verdict::Malformed(reason) => {
+                self.offend(packet.flow.remote.ip(), Offence::Malformed);
                 let reply = self.reply(&packet, 400).reason(reason);
                 self.reply_stateless(&packet, reply);
             }
@@ -129,13 +135,23 @@ impl Server {
     }
 
     /// The secrets of a user, or that there is no such user, for the request that waits for them.
-    pub(crate) fn handle_credentials(&mut self, now: Now, ticket: u64, secrets: Option<&Secrets>) {
+    pub(crate) fn handle_credentials(
+        &mut self,
+        now: Now,
+        ticket: u64,
+        secrets: Option<&Secrets>,
+        limits: Option<Arc<Limits>>,
+    ) {
         let Some(Pending { packet, identity, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
         let proved = self.authenticator.verify(now, &claim, secrets);
+        if !proved {
+            // The same for a user who does not exist: they must not be told apart by when a ban comes.
+            self.offend(packet.flow.remote.ip(), Offence::WrongCredentials);
+        }
         match self.name_used(&packet, &admitted, &claim, kind).filter(|name| proved && name.user() == claim.user()) {
             Some(name) => {
                 self.outputs.push_back(Output::Event(Event::Known { source: packet.flow.remote.ip() }));
-                admitted.caller = Caller::User(name);
+                admitted.caller = Caller::User(name, limits);
                 self.let_in(now, packet, identity, admitted);
             }
             None => {
@@ -170,7 +186,7 @@ impl Server {
         let from = packet.message.from().ok().and_then(|from| from.uri_parsed().ok());
         let hidden = from.is_some_and(|uri| is_anonymous(&uri));
         let any = AddressOfRecord::in_canonical("*", self.config.domains.canonical()).ok().filter(|_| hidden);
-        let callers = [Some(admitted.caller.clone()), any.map(Caller::User)];
+        let callers = [Some(admitted.caller.clone()), any.map(|any| Caller::User(any, None))];
         callers.iter().flatten().any(|caller| {
             // Whether somebody is registered is not known yet: both is possible.
             [false, true].into_iter().any(|registered| {
@@ -241,7 +257,7 @@ impl Server {
     /// Whether a request gets no transaction here.
     pub(crate) fn passes_stateless(&self, now: Now, packet: &Packet, admitted: &Admitted) -> bool {
         // Whoever has to prove who they are gets a transaction: their CANCEL and ACK bring no proof, and their retransmission an old one.
-        let known = matches!(admitted.caller, Caller::User(_));
+        let known = matches!(admitted.caller, Caller::User(..));
         if !self.some_pass_stateless || known || matches!(admitted.purpose, Purpose::Register(_)) {
             return false;
         }

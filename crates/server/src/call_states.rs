@@ -63,6 +63,7 @@ impl Server {
                 let reason = Some(&*reason).filter(|reason| !reason.is_empty());
                 self.proxy.handle_cancel(now, &mut self.layer, invite, reason);
             }
+            Output::Uncharge(seat) => self.config.tally.give_back(routing::Seat(seat)),
             Output::Event(calls::Event::Ended(record)) => {
                 self.outputs.push_back(crate::Output::Event(crate::Event::Ended(record)));
             }
@@ -75,7 +76,7 @@ impl Server {
 
 fn users(admitted: &Admitted) -> Users<'_> {
     Users {
-        caller: if let Caller::User(user) = &admitted.caller { Some(user.as_str()) } else { None },
+        caller: if let Caller::User(user, _) = &admitted.caller { Some(user.as_str()) } else { None },
         callee: if let Purpose::User(user) = &admitted.purpose { Some(user.as_str()) } else { None },
         known: admitted.caller != Caller::Unproved,
     }

@@ -2,7 +2,7 @@ use crate::Domains;
 use calls::RING_BYTES_MAX;
 use engine::Now;
 use engine::{Mac, Rng};
-use routing::{Action, Limiter, Rule, Rules};
+use routing::{Action, Limiter, Limits, Rule, Rules, Tally};
 use sip_auth::Algorithm;
 use sip_registrar::Gruus;
 use std::sync::Arc;
@@ -34,6 +34,10 @@ pub struct Config {
     pub rules: Arc<Rules>,
     /// How often the rules have fired; shared by all shards. See [`Config::with_rules`].
     pub limiter: Option<Limiter>,
+    /// What a user's calls may come to that leave the exchange, where nothing else is said of that user.
+    pub limits: Limits,
+    /// What they come to; shared by all shards.
+    pub tally: Tally,
     /// Bytes of messages that each shard remembers to tell how calls went; 0 remembers none. See [`RING_BYTES_MAX`].
     pub ring_bytes: usize,
     /// What signs our tokens.
@@ -79,6 +83,8 @@ impl Config {
             tls: false,
             rules: Arc::default(),
             limiter: None,
+            limits: Limits::default(),
+            tally: Tally::default(),
             ring_bytes: RING_BYTES_MAX,
             keys,
         }

@@ -2,7 +2,7 @@ use crate::Config;
 use bytes::Bytes;
 use calls::{CallRecord, CallSummary, Id as CallId, Story};
 use guard::Offence;
-use routing::Forwards;
+use routing::{Forwards, Limits};
 use sip_auth::Secrets;
 use sip_message::NextHop;
 use sip_registrar::{AddressOfRecord, Snapshot};
@@ -107,6 +107,13 @@ pub enum Event {
         /// Where it came from, or where the trunk was found.
         source: IpAddr,
     },
+    /// A user's calls have come to what they may come to, and one more was refused.
+    OverLimit {
+        /// The user who would have paid.
+        user: String,
+        /// Which limit, in a sentence.
+        why: String,
+    },
     /// A call is over.
     Ended(Box<CallRecord>),
     /// What came of an order.
@@ -166,6 +173,15 @@ pub enum Ask {
     },
 }
 
+/// What is known of a user, besides who they are.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    /// Where their calls go instead, when they have forwarded some.
+    pub forwards: Option<Arc<Forwards>>,
+    /// What their calls may come to, where that is not [`Config::limits`].
+    pub limits: Option<Arc<Limits>>,
+}
+
 /// What the world says.
 #[derive(Debug)]
 pub enum Answer {
@@ -175,6 +191,8 @@ pub enum Answer {
         ticket: u64,
         /// The user's secrets.
         secrets: Option<Secrets>,
+        /// What the user's calls may come to, where that is not [`Config::limits`].
+        limits: Option<Arc<Limits>>,
     },
     /// To [`Ask::Bindings`].
     Bindings {
@@ -182,8 +200,8 @@ pub enum Answer {
         ticket: u64,
         /// What is bound now.
         snapshot: Snapshot,
-        /// Where the user's calls go instead, when there is such a user and they have forwarded some.
-        forwards: Option<Arc<Forwards>>,
+        /// What else is known of the user; `None`: there is none.
+        account: Option<Account>,
     },
     /// To [`Ask::Registrar`].
     Registrar(sip_registrar::Answer),

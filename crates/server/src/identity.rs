@@ -1,18 +1,20 @@
 //! What we say of who sends a request (RFC 3325), and what they want kept to themselves (RFC 3323).
 
 use crate::Server;
+use routing::Limits;
 use sip_message::{Edit, HeaderName, Host, Message, Uri};
 use sip_proxy::{Edits, HeaderEdit};
 use sip_registrar::AddressOfRecord;
 use sip_transaction::Packet;
+use std::sync::Arc;
 
 /// Who a request comes from, as far as they have proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Anybody.
     Unproved,
-    /// A user of ours, by Digest.
-    User(AddressOfRecord),
+    /// A user of ours, by Digest, and what their calls may come to where that is not the usual.
+    User(AddressOfRecord, Option<Arc<Limits>>),
     /// One of our trunks, by its address or certificate, and whether it is believed when it says who calls.
     Trunk { name: String, trusted: bool },
 }
@@ -20,7 +22,7 @@ pub(crate) enum Caller {
 impl Caller {
     /// The user who has proved themself.
     pub(crate) fn user(&self) -> Option<&str> {
-        if let Caller::User(user) = self { Some(user.user()) } else { None }
+        if let Caller::User(user, _) = self { Some(user.user()) } else { None }
     }
 
     /// The trunk.
@@ -30,7 +32,7 @@ impl Caller {
 
     /// Whether what the request says of its sender's identity goes on.
     pub(crate) fn is_trusted(&self) -> bool {
-        matches!(self, Caller::User(_) | Caller::Trunk { trusted: true, .. })
+        matches!(self, Caller::User(..) | Caller::Trunk { trusted: true, .. })
     }
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn asserted(request: &Message, caller: &Caller) -> Option<String> {
     match caller {
         Caller::Unproved | Caller::Trunk { trusted: false, .. } => None,
         Caller::Trunk { trusted: true, .. } => request.header(HeaderName::PAssertedIdentity).map(str::to_owned),
-        Caller::User(user) => {
+        Caller::User(user, _) => {
             // The name of an account needs no escapes. What a phone displays beside it is its own word, not ours.
             Some(format!("<sip:{user}>"))
         }
@@ -82,7 +84,7 @@ impl Server {
 pub(crate) fn edits(request: &Message, caller: &Caller, in_dialog: bool) -> Edits {
     let hidden = wants(request, "id");
     let asserted = match caller {
-        Caller::User(_) if !hidden && !in_dialog => asserted(request, caller),
+        Caller::User(..) if !hidden && !in_dialog => asserted(request, caller),
         _ => None,
     };
     let trusted = matches!(caller, Caller::Trunk { trusted: true, .. });

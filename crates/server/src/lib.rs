@@ -6,6 +6,7 @@
 
 mod server;
 
+mod abuse;
 mod admission;
 mod aliases;
 mod identity;
@@ -17,6 +18,7 @@ mod next_hops;
 mod orders;
 mod stateless;
 mod targets;
+mod tolls;
 
 mod config;
 mod domains;
@@ -31,7 +33,7 @@ pub use calls::{
 pub use config::{Config, Keys, Mode};
 pub use domains::Domains;
 pub use guard::Offence;
-pub use handle::{Answer, Ask, Event, Input, Order, Output, Report};
+pub use handle::{Account, Answer, Ask, Event, Input, Order, Output, Report};
 pub use next_hops::TRUNK_ADDRESSES_MAX;
 pub use own_answers::MIN_SE_S;
 pub use owner::owner;

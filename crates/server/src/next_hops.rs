@@ -5,7 +5,7 @@ use crate::targets::{Aim, Asking, Phones};
 use crate::{Ask, Event, Output, Server};
 use engine::Now;
 use sip_message::{NextHop, Scheme, Transport, Uri};
-use sip_proxy::NamedBy;
+use sip_proxy::{NamedBy, Payer};
 use sip_transaction::{Flow, ServerTransactionId};
 
 /// Addresses that trunks were found at which one shard remembers; names that lead to further ones are not known as theirs.
@@ -38,10 +38,11 @@ impl Server {
     }
 
     pub(crate) fn handle_proxy_ask(&mut self, now: Now, ask: sip_proxy::Ask) {
-        let sip_proxy::Ask::Resolve { ticket, id, uri, named_by } = ask;
+        let sip_proxy::Ask::Resolve { ticket, id, uri, named_by, payer } = ask;
+        let payer = payer.as_deref();
         match named_by {
-            NamedBy::Parent | NamedBy::Request => self.resolve(now, ticket, id, &uri, named_by),
-            NamedBy::Redirection => self.follow_redirection(now, ticket, id, &uri),
+            NamedBy::Parent | NamedBy::Request => self.resolve(now, (ticket, id), &uri, named_by, payer),
+            NamedBy::Redirection => self.follow_redirection(now, (ticket, id), &uri, payer),
             NamedBy::Dialog => self.find_phone_again(now, ticket, id),
         }
     }
@@ -60,7 +61,13 @@ impl Server {
     }
 
     /// Whoever redirects has no more rights than a stranger: dial rules apply as to a request for that URI from anybody.
-    fn follow_redirection(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str) {
+    fn follow_redirection(
+        &mut self,
+        now: Now,
+        (ticket, id): (u64, ServerTransactionId),
+        uri: &str,
+        payer: Option<&Payer>,
+    ) {
         let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
         let asking = Asking { packet, caller: &Caller::Unproved, payer: &Caller::Unproved, counts: true };
         match self.aim(now, asking, uri, None) {
@@ -69,7 +76,7 @@ impl Server {
             // Away from here only in the name of somebody who is known.
             Aim::Targets(set) if set.targets.iter().all(|target| target.named_by == NamedBy::Request) => {
                 if self.proxy.is_proved(id) || !self.config.auth_required {
-                    self.resolve(now, ticket, id, uri, NamedBy::Request);
+                    self.resolve(now, (ticket, id), uri, NamedBy::Request, payer);
                 } else {
                     self.find_nothing(now, ticket);
                 }
@@ -79,7 +86,14 @@ impl Server {
         }
     }
 
-    fn resolve(&mut self, now: Now, ticket: u64, id: ServerTransactionId, uri: &str, named_by: NamedBy) {
+    fn resolve(
+        &mut self,
+        now: Now,
+        (ticket, id): (u64, ServerTransactionId),
+        uri: &str,
+        named_by: NamedBy,
+        payer: Option<&Payer>,
+    ) {
         let Some(packet) = self.layer.request_of(id) else { return self.find_nothing(now, ticket) };
         let Ok(uri) = Uri::parse(uri) else { return self.find_nothing(now, ticket) };
         // A `tel:` URI in a Route leads nowhere; as a target it was looked up before.
@@ -91,6 +105,9 @@ impl Server {
         }
         match NextHop::of(&uri).filter(|next_hop| self.may_go_to(&uri, next_hop, named_by)) {
             Some(next_hop) => {
+                if payer.is_some_and(|payer| !self.charge(now, ticket, id, payer)) {
+                    return;
+                }
                 if !self.aliases.is_empty() || !self.config.rules.trunks().as_slice().is_empty() {
                     self.asked.insert(ticket, Asked { host: next_hop.host.clone(), named_by });
                 }

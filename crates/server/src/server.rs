@@ -1,3 +1,4 @@
+use crate::abuse::is_stun;
 use crate::admission::{Admitted, Pending};
 use crate::aliases::Aliases;
 use crate::identity::edits;
@@ -9,6 +10,7 @@ use crate::{Answer, Ask, Config, Input, Output};
 use bytes::Bytes;
 use calls::Calls;
 use engine::{Now, Rng, Table, TableKey};
+use guard::Offence;
 use sip_auth::Authenticator;
 use sip_message::{HeaderName, Message, Method, Scheme};
 use sip_proxy::{Proxy, TargetSet};
@@ -100,10 +102,11 @@ impl Server {
     /// Goes on with `config`. Nothing that is under way is touched: calls, transactions and lookups end as they began.
     ///
     /// What every shard and phone has been told stays as it is until a restart, whatever `config` says: the realm, the keys, whether there is
-    /// TLS, and how much of what passes is remembered. Calls that have begun unwatched stay so.
+    /// TLS, and how much of what passes is remembered; what users' calls have come to counts on. Calls that have begun unwatched stay so.
     pub(crate) fn configure(&mut self, config: Config) {
-        let Config { realm, keys, tls, ring_bytes, .. } = &self.config;
-        let config = Config { realm: realm.clone(), keys: *keys, tls: *tls, ring_bytes: *ring_bytes, ..config };
+        let Config { realm, keys, tls, ring_bytes, tally, .. } = &self.config;
+        let (realm, tally) = (realm.clone(), tally.clone());
+        let config = Config { realm, keys: *keys, tls: *tls, ring_bytes: *ring_bytes, tally, ..config };
         self.authenticator.offer(config.algorithms.clone());
         self.registrar.configure(config.registrar());
         self.proxy.configure(config.keeps_calls(), config.max_breadth);
@@ -138,11 +141,11 @@ impl Server {
                 self.layer.handle_connection_closed(now, connection);
             }
             Input::Order(order) => self.obey_order(now, order),
-            Input::Answer(Answer::Credentials { ticket, secrets }) => {
-                self.handle_credentials(now, ticket, secrets.as_ref())
+            Input::Answer(Answer::Credentials { ticket, secrets, limits }) => {
+                self.handle_credentials(now, ticket, secrets.as_ref(), limits)
             }
-            Input::Answer(Answer::Bindings { ticket, snapshot, forwards }) => {
-                self.handle_bindings(now, ticket, &snapshot, forwards.as_deref());
+            Input::Answer(Answer::Bindings { ticket, snapshot, account }) => {
+                self.handle_bindings(now, ticket, &snapshot, account);
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
             Input::Answer(Answer::Resolved { ticket, mut flows }) => {
@@ -222,9 +225,13 @@ impl Server {
     }
 
     fn handle_packet(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        if is_stun(&bytes) {
+            return;
+        }
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(malformed) => {
+                self.offend(flow.remote.ip(), Offence::Malformed);
                 if let (Some(reply), Some(request)) = (malformed.reply(flow.remote), malformed.request()) {
                     self.layer.send(stateless_reply_flow(flow, request), reply);
                 }

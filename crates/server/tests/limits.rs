@@ -7,8 +7,8 @@ use bench::{answers, outputs, outputs_with_nobody_there, request, server};
 use bytes::Bytes;
 use engine::{Now, Rng};
 use server::{
-    Algorithm, Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Config, Domains, Input, Mode,
-    Output, SEARCHES_MAX, STATELESS_RESOLVES_MAX, Server,
+    Algorithm, Answer, Ask, CREDENTIALS_PENDING_BYTES_MAX, CREDENTIALS_PENDING_MAX, Config, Domains, Event, Input,
+    Mode, Offence, Output, SEARCHES_MAX, STATELESS_RESOLVES_MAX, Server,
 };
 use sip_message::{AuthValue, HeaderName, Message};
 use std::time::Duration;
@@ -110,9 +110,11 @@ fn requests_that_wait_for_secrets_have_a_limit() {
 
     // An answer makes room, and a second one to the same question means nothing.
     for _ in 0..2 {
-        server.handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None }));
+        server
+            .handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None, limits: None }));
     }
-    let answers: Vec<Output> = std::iter::from_fn(|| server.poll_output()).collect();
+    let (answers, events) = bench::drain(&mut server);
+    assert!(matches!(&events[..], [Event::Offence { offence: Offence::WrongCredentials, .. }]), "{events:?}");
     assert!(matches!(&answers[..], [Output::Send { .. }]), "one 403: {answers:?}");
     assert!(matches!(&ask(&mut server, 20_000, &credentials)[..], [Output::Ask(Ask::Credentials { .. })]));
 }
@@ -156,7 +158,7 @@ fn bytes_that_wait_for_secrets_have_a_limit() {
         }
     }
     assert_eq!(answers(outputs(&mut server, now, &of(fit)))[0].status(), 503);
-    server.handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None }));
+    server.handle_input(now, Input::Answer(Answer::Credentials { ticket: tickets[0], secrets: None, limits: None }));
     assert_eq!(server.len(), fit - 1);
     while server.poll_output().is_some() {}
     assert!(matches!(&outputs(&mut server, now, &of(fit))[..], [Output::Ask(Ask::Credentials { .. })]));

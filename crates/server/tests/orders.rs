@@ -1,5 +1,7 @@
 //! What whoever runs the exchange may want of it.
 
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 
 use bench::{drain, flow, outputs, request, server};
@@ -34,7 +36,7 @@ fn ringing(server: &mut Server, now: Now) {
     let asked = outputs(server, now, &invite);
     let [Output::Ask(server::Ask::Bindings { ticket, .. })] = asked[..] else { panic!("{asked:?}") };
     let snapshot = sip_registrar::Snapshot { bindings: [binding.unwrap()].into(), version: 1 };
-    server.handle_input(now, Input::Answer(server::Answer::Bindings { ticket, snapshot, forwards: None }));
+    server.handle_input(now, Input::Answer(server::Answer::Bindings { ticket, snapshot, account: None }));
     let (sent, _) = drain(server);
     let [Output::Send { bytes, .. }] = &sent[..] else { panic!("{sent:?}") };
     let forwarded = Message::parse(bytes.clone()).unwrap();

@@ -2,8 +2,8 @@ use crate::Store;
 use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
-use routing::Forwards;
-use server::{Answer, Ask, Call, Config, Domains, Event, Input, Keys, Order, Output, Secrets, Server, owner};
+use routing::{Forwards, Limits};
+use server::{Account, Answer, Ask, Call, Config, Domains, Event, Input, Keys, Order, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ pub struct Exchange {
     pub secrets: BTreeMap<String, Secrets>,
     /// What users have forwarded.
     pub forwards: BTreeMap<String, Arc<Forwards>>,
+    /// What users' calls may come to, where it is not the usual.
+    pub limits: BTreeMap<String, Arc<Limits>>,
     /// What it has told.
     pub events: Vec<Event>,
     config: Config,
@@ -94,6 +96,7 @@ impl Exchange {
             store: Store::new(rng),
             secrets: BTreeMap::new(),
             forwards: BTreeMap::new(),
+            limits: BTreeMap::new(),
             events: Vec::new(),
             config: server_config,
             keys,
@@ -163,6 +166,7 @@ impl Exchange {
         }
         match self.events.remove(0) {
             Event::Ended(record) => record.how,
+            Event::OverLimit { why, .. } => why,
             Event::Offence { offence, .. } => format!("{offence:?}"),
             Event::Known { .. } | Event::Report { .. } => String::new(),
         }
@@ -192,12 +196,16 @@ impl Exchange {
     /// Looks up what a shard has asked.
     pub(crate) fn answer(&mut self, now: Now, hosts: &Hosts, shard: usize, ask: Ask) -> Vec<Outgoing> {
         let answer = match ask {
-            Ask::Credentials { ticket, user } => {
-                Answer::Credentials { ticket, secrets: self.secrets.get(&user).cloned() }
-            }
+            Ask::Credentials { ticket, user } => Answer::Credentials {
+                ticket,
+                secrets: self.secrets.get(&user).cloned(),
+                limits: self.limits.get(&user).cloned(),
+            },
             Ask::Bindings { ticket, aor } => {
-                let forwards = self.forwards.get(aor.user()).cloned();
-                Answer::Bindings { ticket, snapshot: self.store.location.fetch(now, &aor), forwards }
+                let user = aor.user();
+                let (forwards, limits) = (self.forwards.get(user).cloned(), self.limits.get(user).cloned());
+                let account = self.secrets.contains_key(user).then_some(Account { forwards, limits });
+                Answer::Bindings { ticket, snapshot: self.store.location.fetch(now, &aor), account }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = self.store.location.fetch(now, &aor);

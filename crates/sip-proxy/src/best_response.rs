@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use sip_message::{HeaderName, Message};
 
 /// The final responses of all branches so far, boiled down to what can still matter (RFC 3261 section 16.7 items 5 to 7).
@@ -13,6 +14,14 @@ pub(crate) struct BestResponse {
 pub(crate) struct Candidate {
     pub(crate) status: u16,
     pub(crate) message: Option<Message>,
+    /// What we say ourselves, whole.
+    pub(crate) own: Option<Bytes>,
+}
+
+impl Candidate {
+    pub(crate) fn new(status: u16, message: Option<Message>) -> Candidate {
+        Candidate { status, message, own: None }
+    }
 }
 
 /// Challenges that one answer gathers from its branches.
@@ -85,7 +94,7 @@ mod tests {
         ] {
             for order in [[winner, loser], [loser, winner]] {
                 let mut best = BestResponse::default();
-                order.into_iter().for_each(|status| best.add(Candidate { status, message: None }));
+                order.into_iter().for_each(|status| best.add(Candidate::new(status, None)));
                 assert_eq!(best.take().0.map(|best| best.status), Some(winner), "{winner} against {loser}");
             }
         }
@@ -101,8 +110,8 @@ mod tests {
             Message::parse(text.into()).expect("well-formed")
         };
         let mut best = BestResponse::default();
-        best.add(Candidate { status: 401, message: Some(response("")) });
-        best.add(Candidate { status: 401, message: Some(response(&fields)) });
+        best.add(Candidate::new(401, Some(response(""))));
+        best.add(Candidate::new(401, Some(response(&fields))));
         assert_eq!(best.take().1.len(), CHALLENGES_MAX);
     }
 }

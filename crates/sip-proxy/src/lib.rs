@@ -31,5 +31,5 @@ pub use preprocess::{Preprocessed, preprocess};
 pub use proxy::{AVOIDED_MAX, Ask, CONTEXTS_MAX, Config, MAX_BREADTH, Proxy};
 pub use route_token::{Dialog, RouteToken};
 pub use routes::first_route;
-pub use target::{Edits, HeaderEdit, Hop, NamedBy, RING_S_MAX, TARGETS_MAX, Target, TargetSet};
+pub use target::{Edits, HeaderEdit, Hop, NamedBy, Payer, RING_S_MAX, TARGETS_MAX, Target, TargetSet};
 pub use validate::{Checked, Refused, validate};

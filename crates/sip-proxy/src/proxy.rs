@@ -1,12 +1,13 @@
 use crate::context::{Context, Settled};
 use crate::forward::{Copy, forwarded_request};
 use crate::preprocess::Preprocessed;
-use crate::{Hop, NamedBy, Target};
+use crate::{Hop, NamedBy, Payer, Target};
 use engine::{Mac, Now, Rng, Table, TableKey, Timers};
 use failover::Avoided;
 use sip_message::{HeaderName, Message, Method};
 use sip_transaction::{ClientTransactionId, Packet, ServerTransactionId, TransactionLayer};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use failover::AVOIDED_MAX;
@@ -63,6 +64,8 @@ pub enum Ask {
         uri: String,
         /// Who says that the request may go there.
         named_by: NamedBy,
+        /// Who answers for it.
+        payer: Option<Arc<Payer>>,
     },
 }
 
@@ -230,7 +233,7 @@ impl Proxy {
     ) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         context.settle(Settled::Cancelled(reason.map(Box::from)));
-        context.best.add(crate::best_response::Candidate { status: 487, message: None });
+        context.best.add(crate::best_response::Candidate::new(487, None));
         self.proceed(now, layer, id);
     }
 

@@ -1,6 +1,7 @@
 use sip_message::{Edit, HeaderName};
 use sip_transaction::Flow;
 use smallvec::SmallVec;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Targets that one request may be forked to, those included that others turned out to be or pointed to; further ones are left out
@@ -26,6 +27,19 @@ pub struct Target {
     pub fallbacks: Vec<Target>,
     /// Who says that the request may go there.
     pub named_by: NamedBy,
+    /// Who answers for a call that goes there, if anybody does; handed back with [`Ask::Resolve`](crate::Ask), and nothing to the proxy.
+    pub payer: Option<Arc<Payer>>,
+}
+
+/// Somebody whose calls are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payer {
+    /// Their name.
+    pub name: Box<str>,
+    /// Calls that they may have at a time.
+    pub calls: u32,
+    /// Calls that they may begin within an hour.
+    pub calls_per_hour: u32,
 }
 
 /// Who names a target.
@@ -53,6 +67,7 @@ impl Target {
             edits: Edits::new(),
             fallbacks: Vec::new(),
             named_by: NamedBy::Parent,
+            payer: None,
         }
     }
 }

@@ -87,8 +87,8 @@ impl Call {
     }
 
     /// Why we refuse it.
-    pub(crate) fn explain(&mut self, why: &str) {
-        self.why = why.into();
+    pub(crate) fn explain(&mut self, status: u16, why: &str) {
+        self.why = (status, why.into());
     }
 
     /// How it ended, in a sentence. `sent_to`: where its INVITE went last.
@@ -110,7 +110,7 @@ impl Call {
             sent_to,
             acknowledged: dialog.is_some_and(|dialog| matches!(dialog.phase, Phase::Confirmed { .. })),
             announced: if end == End::NoAck { announced() } else { None },
-            why: &self.why,
+            why: if end == End::Refused(self.why.0) { &self.why.1 } else { "" },
         })
     }
 

@@ -72,7 +72,7 @@ fn count(world: &mut World, began: &mut usize, ended: &mut usize) {
             Output::Event(Event::Started(_)) => *began += 1,
             Output::Event(Event::Ended { .. }) => *ended += 1,
             Output::Bye(bye) => drop(Message::parse(bye.with_via("SIP/2.0/UDP h;branch=z9hG4bK1"))),
-            Output::GiveUp { .. } | Output::Event(Event::Answered(_)) => {}
+            Output::GiveUp { .. } | Output::Uncharge(_) | Output::Event(Event::Answered(_)) => {}
         }
     }
 }

@@ -204,6 +204,7 @@ impl World {
             }
             Output::GiveUp { invite, reason } if reason.is_empty() => format!("give up {}", self.invites[&invite]),
             Output::GiveUp { invite, reason } => format!("give up {} because {reason}", self.invites[&invite]),
+            Output::Uncharge(seat) => format!("uncharge {seat}"),
             Output::Bye(bye) => words_of_bye(&bye),
         }
     }

@@ -83,8 +83,14 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     runtime.block_on(async {
         // Before anybody is told that we are ready: a signal from then on is not missed.
         let signals = Signals::new().map_err(|error| Failure::usage(format!("cannot wait for signals: {error}")))?;
-        let gate = Arc::new(Gate::new(Now::read_clocks(), &GateConfig::new(&config), &[], |_| (), &mut rng));
-        let setup = Setup { gate: Some(gate), ..setup(&config, &names, keys, (accounts, store), certificates.tls()) };
+        let now = Now::read_clocks();
+        let gate = Gate::over(&store, now, &GateConfig::new(&config), &mut rng);
+        match gate.bans(now).len() {
+            0 => {}
+            1 => console.warn("one network is banned; `ringback ban ls` says why and for how long"),
+            count => console.warn(format!("{count} networks are banned; `ringback ban ls` says why and for how long")),
+        }
+        let setup = Setup { gate: Some(Arc::new(gate)), ..setup(&config, &names, keys, (accounts, store), certificates.tls()) };
         let exchange = Arc::new(Exchange::start(setup).map_err(|error| cannot_listen(&error))?);
         let (ports, without) = http::open(&config.listen)?;
         let control = control::Listener::open(&folder.control_socket());
@@ -148,6 +154,7 @@ fn server_config(config: &Config, names: &[String], keys: server::Keys) -> serve
         mode: config.proxy.mode,
         recurse: config.proxy.recurse,
         max_breadth: config.proxy.max_breadth,
+        limits: config.limits.clone(),
         ..server::Config::new(domains, keys).with_rules(config.rules.clone(), Now::read_clocks())
     }
 }

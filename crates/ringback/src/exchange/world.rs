@@ -2,7 +2,7 @@ use super::Gate;
 use engine::Now;
 use net::{Backend, Later};
 use server::{Answer, Ask, Event, Input, Server};
-use sip_registrar::{Change, Outcome};
+use sip_registrar::Outcome;
 use std::sync::Arc;
 use store::{Account, Accounts, Bindings, Store, StoreError, Write};
 
@@ -61,26 +61,28 @@ impl Backend<Server> for World {
     }
 
     fn handle_event(&mut self, now: Now, event: Event) {
-        if let (Event::Offence { source, offence }, Some(gate)) = (event, &self.gate) {
-            gate.handle_offence(now, source, offence);
+        let Some(gate) = &self.gate else { return };
+        match event {
+            Event::Offence { source, offence } => gate.handle_offence(now, source, offence),
+            Event::Known { source } => gate.handle_known(now, source),
+            Event::OverLimit { .. } | Event::Ended(_) | Event::Report { .. } => {}
         }
     }
 }
 
 impl World {
-    /// Who may register has proved who they are, if anybody must.
-    fn know(&self, now: Now, change: &Change) {
-        if let Some(gate) = self.gate.as_ref().filter(|_| self.auth_required) {
-            change.bindings.iter().for_each(|binding| gate.handle_known(now, binding.flow().remote.ip()));
-        }
-    }
-
     fn answer(&self, now: Now, ask: Ask, later: &Later<Input>) -> Option<Answer> {
         Some(match ask {
-            Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
+            Ask::Credentials { ticket, user } => Answer::Credentials {
+                ticket,
+                secrets: self.accounts.secrets(&user),
+                limits: self.accounts.limits(&user),
+            },
             Ask::Bindings { ticket, aor } => {
-                let (snapshot, forwards) = (self.bindings().fetch(now, &aor), self.accounts.forwards(aor.user()));
-                Answer::Bindings { ticket, snapshot, forwards }
+                let user = aor.user();
+                let (forwards, limits) = (self.accounts.forwards(user), self.accounts.limits(user));
+                let account = self.accounts.contains(user).then_some(server::Account { forwards, limits });
+                Answer::Bindings { ticket, snapshot: self.bindings().fetch(now, &aor), account }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = self.bindings().fetch(now, &aor);
@@ -91,7 +93,6 @@ impl World {
                 committed(ticket, Outcome::Failed)
             }
             Ask::Registrar(sip_registrar::Ask::Commit { ticket, change }) => {
-                self.know(now, &change);
                 let later = later.clone();
                 let reply = move |outcome| later.give(Input::Answer(committed(ticket, outcome)));
                 self.store.change(Write::Bindings(change), reply);

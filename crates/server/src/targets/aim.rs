@@ -1,5 +1,6 @@
 use crate::identity::asserted;
 use crate::targets::Asking;
+use crate::tolls::Excess;
 use crate::{Mode, Server};
 use engine::Now;
 use routing::{Action, Decision, Destination, Facts, Rule};
@@ -25,12 +26,23 @@ pub(crate) enum Aim {
     /// The caller is told where to go.
     Redirect { status: u16, contacts: Vec<String> },
     /// It goes nowhere.
-    Refuse { status: u16, reason: Option<String>, retry_after_s: Option<u64> },
+    Refuse {
+        status: u16,
+        reason: Option<String>,
+        retry_after_s: Option<u64>,
+        /// What users may do that is exceeded, in words.
+        excess: Option<Excess>,
+    },
 }
 
 impl Aim {
+    fn exceeded(excess: Excess) -> Aim {
+        let reason = Some("Destination Not Allowed".to_owned());
+        Aim::Refuse { status: 403, reason, retry_after_s: None, excess: Some(excess) }
+    }
+
     pub(crate) fn refuse(status: u16) -> Aim {
-        Aim::Refuse { status, reason: None, retry_after_s: None }
+        Aim::Refuse { status, reason: None, retry_after_s: None, excess: None }
     }
 }
 
@@ -59,8 +71,26 @@ impl Server {
         })
     }
 
-    /// Where a request for `to` goes, by the dial rules and else by its domain.
+    /// Where a request for `to` goes, by the dial rules and else by its domain, within what whoever pays may do.
     pub(crate) fn aim(&self, now: Now, asking: Asking<'_>, to: &str, registered: Option<bool>) -> Aim {
+        match self.aim_at(now, asking, to, registered) {
+            Aim::Targets(mut set) => match self.within_limits(asking, to, &mut set.targets) {
+                Ok(()) => Aim::Targets(set),
+                Err(excess) => Aim::exceeded(excess),
+            },
+            Aim::Stateless(target) => {
+                let mut targets = vec![target];
+                match (self.within_limits(asking, to, &mut targets), targets.pop()) {
+                    (Ok(()), Some(target)) => Aim::Stateless(target),
+                    (Ok(()), None) => Aim::refuse(480),
+                    (Err(excess), _) => Aim::exceeded(excess),
+                }
+            }
+            aim => aim,
+        }
+    }
+
+    fn aim_at(&self, now: Now, asking: Asking<'_>, to: &str, registered: Option<bool>) -> Aim {
         let packet = asking.packet;
         let Ok(uri) = Uri::parse(to) else { return Aim::refuse(404) };
         let user = self.user_of(&uri, packet);
@@ -71,7 +101,7 @@ impl Server {
                 (Decision::Rule(rule), _) => return self.obey(now, rule, &facts, asking),
                 (Decision::AskRegistered, Some(aor)) => return Aim::UserOrRule(aor),
                 // Nobody is registered with a URI that is no user's.
-                (Decision::AskRegistered, None) => return self.aim(now, asking, to, Some(false)),
+                (Decision::AskRegistered, None) => return self.aim_at(now, asking, to, Some(false)),
                 (Decision::None, _) => {}
             }
         }
@@ -109,11 +139,11 @@ impl Server {
             && let Err(wait) = self.take(now, rule)
         {
             let retry_after_s = Some(wait.as_secs().saturating_add(1));
-            return Aim::Refuse { status: 503, reason: None, retry_after_s };
+            return Aim::Refuse { status: 503, reason: None, retry_after_s, excess: None };
         }
         let rules = &self.config.rules;
         if let Action::Reject { status, reason } = &rule.action {
-            return Aim::Refuse { status: *status, reason: reason.clone(), retry_after_s: None };
+            return Aim::Refuse { status: *status, reason: reason.clone(), retry_after_s: None, excess: None };
         }
         let destinations = rules.destinations(rule, facts);
         let Some(first) = destinations.first() else { return Aim::refuse(484) };

@@ -1,6 +1,8 @@
+use routing::Limits;
 use sip_message::{HeaderName, Message, NameAddr};
 use sip_proxy::{Edits, HeaderEdit};
 use sip_registrar::AddressOfRecord;
+use std::sync::Arc;
 
 /// Why a call goes elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ impl Cause {
 pub(crate) struct Diversion {
     /// Who has forwarded it.
     pub(crate) user: AddressOfRecord,
+    /// What their calls may come to, where that is not the usual.
+    pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) cause: Cause,
     /// Where to.
     pub(crate) to: String,
@@ -97,6 +101,7 @@ mod tests {
     fn trail(steps: &[(&str, Cause, &str)]) -> Vec<Diversion> {
         let step = |(user, cause, to): &(&str, Cause, &str)| Diversion {
             user: AddressOfRecord::new(user, "x").unwrap(),
+            limits: None,
             cause: *cause,
             to: (*to).to_owned(),
         };

@@ -4,13 +4,15 @@ use super::bindings::{Phones, targets};
 use super::forwards::{Cause, DIVERSIONS_MAX, Diversion, edits};
 use crate::admission::Admitted;
 use crate::identity::Caller;
-use crate::{Ask, Mode, Output, Server};
+use crate::{Account, Ask, Mode, Output, Server};
 use engine::Now;
-use routing::{Forwards, Place};
+use guard::Offence;
+use routing::{Limits, Place};
 use sip_message::{Builder, HeaderName, Method, Scheme, Transport, Uri};
 use sip_proxy::{Hop, Target, TargetSet};
 use sip_registrar::{AddressOfRecord, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Searches that may wait for bindings at once in one shard; the next request gets 503.
@@ -35,6 +37,8 @@ pub(crate) struct Search {
     aor: AddressOfRecord,
     /// Which phones of theirs it is for.
     phones: Phones,
+    /// What that user's calls may come to, where that is not the usual; not known yet while they are asked for.
+    limits: Option<Arc<Limits>>,
 }
 
 /// What is searched for.
@@ -72,7 +76,10 @@ impl Server {
         phones: Phones,
     ) {
         let (origin, caller) = (Origin::Target { id, ticket }, Caller::Unproved);
-        self.ask_for_bindings(now, Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones });
+        self.ask_for_bindings(
+            now,
+            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones, limits: None },
+        );
     }
 
     /// The bindings of a user are the targets of a request without a transaction. That ends where forwards lead in a circle.
@@ -88,13 +95,17 @@ impl Server {
         }
         self.ask_for_bindings(
             now,
-            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones: Phones::All },
+            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones: Phones::All, limits: None },
         );
     }
 
     /// The bindings of the user that a search has come to, and what they have forwarded.
-    pub(crate) fn handle_bindings(&mut self, now: Now, ticket: u64, snapshot: &Snapshot, forwards: Option<&Forwards>) {
-        let Some(search) = self.searches.remove(&ticket) else { return };
+    pub(crate) fn handle_bindings(&mut self, now: Now, ticket: u64, snapshot: &Snapshot, account: Option<Account>) {
+        let Some(mut search) = self.searches.remove(&ticket) else { return };
+        self.note_unknown(&search, snapshot, account.is_some());
+        let Account { forwards, limits } = account.unwrap_or_default();
+        search.limits = limits;
+        let forwards = forwards.as_deref();
         let Some(packet) = self.packet_of(&search.origin) else {
             // Nobody waits any more, but the proxy's lookup must come to an end.
             if let Origin::Target { ticket, .. } = search.origin {
@@ -148,6 +159,16 @@ impl Server {
         self.arrive(now, set, search.origin, &search.trail);
     }
 
+    /// A stranger has asked for a user who does not exist; they are told what they are told of one who is not there.
+    fn note_unknown(&mut self, search: &Search, snapshot: &Snapshot, exists: bool) {
+        let asked_for = search.trail.is_empty() && !matches!(search.origin, Origin::Target { .. });
+        let stranger = search.caller == Caller::Unproved && self.config.auth_required;
+        if stranger && asked_for && !exists && snapshot.bindings.is_empty() {
+            let source = self.packet_of(&search.origin).map(|packet| packet.flow.remote.ip());
+            source.into_iter().for_each(|source| self.offend(source, Offence::UnknownUser));
+        }
+    }
+
     fn packet_of<'a>(&'a self, origin: &'a Origin) -> Option<&'a Packet> {
         match origin {
             Origin::Transaction { id, .. } | Origin::Target { id, .. } => self.layer.request_of(*id),
@@ -158,17 +179,21 @@ impl Server {
     /// Goes where `aim` leads.
     fn follow(&mut self, now: Now, aim: Aim, origin: Origin, caller: Caller, trail: Vec<Diversion>) {
         match aim {
-            Aim::User(aor) => {
-                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: false, aor, phones: Phones::All })
-            }
+            Aim::User(aor) => self.ask_for_bindings(
+                now,
+                Search { origin, caller, trail, undecided: false, aor, phones: Phones::All, limits: None },
+            ),
             Aim::UserOrRule(aor) => {
-                self.ask_for_bindings(now, Search { origin, caller, trail, undecided: true, aor, phones: Phones::All });
+                self.ask_for_bindings(
+                    now,
+                    Search { origin, caller, trail, undecided: true, aor, phones: Phones::All, limits: None },
+                );
             }
             Aim::Phone(gruu) => {
                 let aor = gruu.aor.clone();
                 self.ask_for_bindings(
                     now,
-                    Search { origin, caller, trail, undecided: false, aor, phones: Phones::One(gruu) },
+                    Search { origin, caller, trail, undecided: false, aor, phones: Phones::One(gruu), limits: None },
                 );
             }
             Aim::Targets(set) => self.arrive(now, set, origin, &trail),
@@ -177,7 +202,10 @@ impl Server {
                 self.arrive(now, TargetSet { targets: vec![target], ..TargetSet::default() }, origin, &trail)
             }
             Aim::Redirect { status, contacts } => self.redirect(now, origin, status, &contacts),
-            Aim::Refuse { status, reason, retry_after_s } => {
+            Aim::Refuse { status, reason, retry_after_s, excess } => {
+                if let Some(why) = excess {
+                    self.tell_excess(&origin, status, why);
+                }
                 self.turn_away(now, origin, status, reason.as_deref(), retry_after_s)
             }
         }
@@ -237,11 +265,11 @@ impl Server {
         place: &Place,
         (cause, counts): (Cause, bool),
     ) -> (Aim, Diversion) {
-        let user = search.aor.clone();
-        let payer = Caller::User(user.clone());
+        let (user, limits) = (search.aor.clone(), search.limits.clone());
+        let payer = Caller::User(user.clone(), limits.clone());
         let asking = Asking { packet, caller: &search.caller, payer: &payer, counts };
         let uri = self.place_uri(now, asking, place);
-        let diversion = |to: String| Diversion { user, cause, to };
+        let diversion = |to: String| Diversion { user, limits, cause, to };
         let Some(uri) = uri else { return (Aim::refuse(480), diversion(String::new())) };
         let been_there =
             |aor: &AddressOfRecord| *aor == search.aor || search.trail.iter().any(|step| step.user == *aor);
@@ -332,6 +360,9 @@ fn contact_value(target: &Target) -> Option<String> {
 
 impl Search {
     fn payer(&self) -> Caller {
-        self.trail.last().map_or_else(|| self.caller.clone(), |diversion| Caller::User(diversion.user.clone()))
+        self.trail.last().map_or_else(
+            || self.caller.clone(),
+            |diversion| Caller::User(diversion.user.clone(), diversion.limits.clone()),
+        )
     }
 }

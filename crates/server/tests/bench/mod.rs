@@ -64,8 +64,8 @@ pub fn outputs_with_nobody_there(server: &mut Server, now: Now, bytes: &Bytes) -
         match output {
             Output::Ask(Ask::Bindings { ticket, .. }) => {
                 let snapshot = Snapshot { bindings: [].into(), version: 0 };
-                server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, forwards: None }));
-                left.extend(std::iter::from_fn(|| server.poll_output()));
+                server.handle_input(now, Input::Answer(Answer::Bindings { ticket, snapshot, account: None }));
+                left.extend(drain(server).0);
             }
             output => outputs.push(output),
         }

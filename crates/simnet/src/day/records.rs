@@ -27,6 +27,7 @@ impl Day {
                 Event::Offence { source, offence } => {
                     self.breaks(format!("{offence:?} is held against {source}, where nobody does any harm"));
                 }
+                Event::OverLimit { why, .. } => self.breaks(format!("{why}, where nobody calls outside")),
                 Event::Known { .. } | Event::Report { .. } => {}
             }
         }

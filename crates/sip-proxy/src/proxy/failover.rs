@@ -93,7 +93,7 @@ impl Proxy {
         if !(gone && self.shared.try_next(now, layer, id, context, index, None)) {
             context.end_branch(index);
             if !abandoned {
-                context.best.add(Candidate { status, message: None });
+                context.best.add(Candidate::new(status, None));
             }
         }
         self.proceed(now, layer, id);

@@ -65,7 +65,7 @@ impl Shared {
             return false;
         }
         if self.loops(layer, id, context, first) {
-            context.best.add(Candidate { status: 482, message: None });
+            context.best.add(Candidate::new(482, None));
             context.drop_waiting();
             return true;
         }
@@ -131,6 +131,7 @@ impl Shared {
                     id,
                     uri,
                     named_by: context.targets[place].named_by,
+                    payer: context.targets[place].payer.clone(),
                 });
             }
         }
@@ -159,7 +160,7 @@ impl Shared {
         let copy = Copy { target, flow, breadth, mark };
         let bytes = forwarded_request(packet, &context.preprocessed, branch.as_str(), &copy, &self.config);
         if bytes.len() > MESSAGE_BYTES_MAX {
-            context.best.add(Candidate { status: 513, message: None });
+            context.best.add(Candidate::new(513, None));
             if let Some(place) = place {
                 context.over(place);
             }
@@ -188,7 +189,7 @@ impl Shared {
 pub(super) fn stop_ringing(context: &mut Context, turn: u16) {
     if context.turn == turn {
         context.abandon();
-        context.best.add(Candidate { status: 480, message: None });
+        context.best.add(Candidate::new(480, None));
     }
 }
 
@@ -198,7 +199,7 @@ pub(super) fn stop_waiting(layer: &TransactionLayer, id: ServerTransactionId, co
     if !targets.is_empty() {
         context.drop_waiting();
         context.abandon();
-        context.best.add(Candidate { status: 480, message: None });
+        context.best.add(Candidate::new(480, None));
         forward(layer, id, context, targets);
     }
 }

@@ -30,6 +30,8 @@ pub(super) fn recurse(
     // What was said to this target is not said to others, and what was kept from it is kept from them.
     let removals = tried.edits.iter().filter(|edit| matches!(edit, HeaderEdit::Remove(_)));
     let edits: Edits = removals.cloned().collect();
+    // Whoever answers for a place answers for where it sends on to.
+    let payer = tried.payer.clone();
     let (followed, left): (Vec<&NameAddr<'_>>, Vec<&NameAddr<'_>>) =
         contacts.iter().partition(|contact| is_usable(contact, secure));
     if followed.is_empty() {
@@ -48,6 +50,7 @@ pub(super) fn recurse(
             edits: edits.clone(),
             fallbacks: Vec::new(),
             named_by: NamedBy::Redirection,
+            payer: payer.clone(),
         }
     });
     let (targets, (_, turn)) = (targets.collect(), context.share(place));

@@ -41,7 +41,7 @@ impl Proxy {
                 context.end_branch(index);
                 match forwarded_response(&packet.message, &[]) {
                     // Without the caller's Via it is no answer to anybody, and must not end the ringing elsewhere.
-                    None => context.best.add(Candidate { status: 502, message: None }),
+                    None => context.best.add(Candidate::new(502, None)),
                     Some(bytes) => {
                         context.settle(Settled::Accepted);
                         if context.answered.is_none() || context.accepted {
@@ -90,11 +90,11 @@ impl Shared {
             300..=399 if context.recurse && context.settled.is_none() => {
                 let request_uri = layer.request_of(id).map(|packet| packet.message.request_uri());
                 let Some(left) = super::recursion::recurse(context, place, &message, request_uri) else { return };
-                return context.best.add(Candidate { status, message: Some(left) });
+                return context.best.add(Candidate::new(status, Some(left)));
             }
             _ => {}
         }
-        context.best.add(Candidate { status, message: Some(message) });
+        context.best.add(Candidate::new(status, Some(message)));
     }
 
     /// Sends the best response that has come (RFC 3261 section 16.7 items 6 to 9).
@@ -107,11 +107,14 @@ impl Shared {
     ) {
         let Some(packet) = layer.request_of(id) else { return };
         let (best, challenges) = context.best.take();
-        let best = best.unwrap_or(Candidate { status: 480, message: None });
-        // A 503 speaks of one next hop, not of us.
-        let (status, message) = if best.status == 503 { (500, None) } else { (best.status, best.message) };
+        let best = best.unwrap_or(Candidate::new(480, None));
+        // A 503 speaks of one next hop, not of us, unless it is our own.
+        let (status, message) = match best.own.is_none() && best.status == 503 {
+            true => (500, None),
+            false => (best.status, best.message),
+        };
         let forwarded = message.and_then(|message| forwarded_response(&message, &challenges));
-        let bytes = forwarded.unwrap_or_else(|| layer.reply(packet, status).finish());
+        let bytes = forwarded.or(best.own).unwrap_or_else(|| layer.reply(packet, status).finish());
         // A CANCEL shows that the caller has heard of us.
         if context.preprocessed.proved || context.settled.is_some() || !context.branches.is_empty() {
             layer.respond(now, id, status, bytes);

@@ -3,6 +3,7 @@
 use super::{Proxy, UNREACHABLE, Waiting};
 use crate::best_response::Candidate;
 use crate::{Target, TargetSet};
+use bytes::Bytes;
 use engine::Now;
 use sip_message::Transport;
 use sip_transaction::{Flow, ServerTransactionId, TransactionLayer, prefers_stream};
@@ -24,7 +25,7 @@ impl Proxy {
         let Some(breadth) = context.awaited(place) else { return };
         if flows.is_empty() {
             if !self.shared.try_fallback(now, layer, id, context, place, breadth) {
-                context.best.add(Candidate { status: 404, message: None });
+                context.best.add(Candidate::new(404, None));
                 context.over(place);
             }
         } else {
@@ -35,6 +36,18 @@ impl Proxy {
             self.shared.start_branch(now, layer, id, context, Some(place), breadth, first, Some(flows), UNREACHABLE);
         }
         self.proceed(now, layer, id);
+    }
+
+    /// A third answer to [`Ask::Resolve`](super::Ask::Resolve): the request may not go there, and `reply` is what its sender is told
+    /// should nobody else say more. What stands in for the target when it cannot be reached may not be gone to either.
+    pub fn handle_forbidden(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, status: u16, reply: Bytes) {
+        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        if context.awaited(place).is_some() {
+            context.best.add(Candidate { status, message: None, own: Some(reply) });
+            context.over(place);
+            self.proceed(now, layer, id);
+        }
     }
 
     /// The other answer to [`Ask::Resolve`](super::Ask::Resolve): the URI is one of ours, and these targets stand in its place, in the
@@ -52,7 +65,7 @@ impl Proxy {
         context.over(place);
         let request_uri = layer.request_of(id).map(|packet| packet.message.request_uri());
         if !context.add_targets(targets, turn, request_uri) {
-            context.best.add(Candidate { status: 480, message: None });
+            context.best.add(Candidate::new(480, None));
         }
         self.proceed(now, layer, id);
     }
