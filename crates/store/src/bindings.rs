@@ -52,6 +52,15 @@ impl Bindings {
         all
     }
 
+    /// Shows every binding, perhaps some that have just ended, in no order.
+    pub fn for_each(&self, mut each: impl FnMut(&AddressOfRecord, &Binding)) {
+        for part in 0..PARTS {
+            for (aor, bindings) in self.read(part).records() {
+                bindings.iter().for_each(|binding| each(aor, binding));
+            }
+        }
+    }
+
     /// Lets go of what has expired. To be called about once a second; nothing wrong is seen without.
     pub fn sweep(&self, now: Now) {
         for part in 0..PARTS {

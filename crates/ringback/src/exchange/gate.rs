@@ -1,11 +1,12 @@
 use engine::{Network, Now, Rng, TableKey};
 use guard::{Ban, Bucket, Config, Guard, NotBanned, Offence, Source, Verdict};
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
+use store::{Store, Write};
 
 /// Parts of the guard, each behind its own lock: so many that drivers seldom meet.
 const PARTS: usize = 64;
@@ -50,7 +51,7 @@ impl GateConfig {
 
 /// What is to become of the bans that are written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Note {
+enum Note {
     Ban(Ban),
     Unban(Network),
 }
@@ -109,8 +110,26 @@ pub(crate) struct GateTotals {
 }
 
 impl Gate {
+    /// As things were left: banned are those whose bans are stored, known are those who are registered. Bans go to the store from now on.
+    pub(crate) fn over(store: &Store, now: Now, config: &GateConfig, rng: &mut Rng) -> Gate {
+        let writes = store.clone();
+        let keep = move |note| {
+            let write = match note {
+                Note::Ban(ban) => Write::Ban(Box::new(ban)),
+                Note::Unban(network) => Write::Unban(network),
+            };
+            // What cannot be written down holds until the next start.
+            writes.change(write, drop);
+        };
+        let gate = Gate::new(now, config, &store.bans(), keep, rng);
+        if !gate.idle.load(Relaxed) {
+            store.bindings().for_each(|_, binding| gate.handle_known(now, binding.flow().remote.ip()));
+        }
+        gate
+    }
+
     /// Nobody is known, and banned are those who were so before: `bans`, as they were written down.
-    pub(crate) fn new(
+    fn new(
         now: Now,
         config: &GateConfig,
         bans: &[Ban],

@@ -3,11 +3,10 @@
 mod certificates;
 mod gate;
 mod names;
-mod status;
 mod world;
 
 pub(crate) use certificates::{Certificates, check_certificates};
-pub(crate) use gate::{Gate, GateConfig, GateTotals, Note};
+pub(crate) use gate::{Gate, GateConfig, GateTotals};
 pub(crate) use names::{is_host, lan_addresses, machine_names};
 pub(crate) use world::World;
 

@@ -137,3 +137,40 @@ fn who_was_banned_before_is_banned_still() {
     door.gate.handle_offence(door.now, nth(1), Offence::Scanner);
     assert!(matches!(&door.notes()[..], [Note::Ban(ban)] if ban.times == 2));
 }
+
+#[test]
+fn bans_and_good_names_outlive_a_restart() {
+    let (now, mut rng) = (Now::read_clocks(), Rng::from_u64(1));
+    let store = Store::volatile(&mut rng);
+    let gate = Gate::over(&store, now, &config(), &mut rng);
+    gate.handle_offence(now, nth(1), Offence::Scanner);
+    gate.ban(now, network("12.0.0.0/16"), now.wall + 3600 * S, "at command").expect("not allowed");
+    gate.ban(now, network("13.0.0.0/16"), now.wall + 3600 * S, "by mistake").expect("not allowed");
+    gate.unban(now, network("13.0.0.0/16"));
+    register(&store, now, nth(2));
+    let bans = gate.bans(now);
+    drop(gate);
+    let gate = Gate::over(&store, now, &config(), &mut rng);
+    assert_eq!((gate.bans(now), gate.totals(now).known), (bans, 1));
+    assert!((0..1000).all(|_| gate.admits(now, SocketAddr::new(nth(2), 5060))));
+}
+
+/// Waits until it is written down, and so everything before it.
+fn register(store: &Store, now: Now, from: IpAddr) {
+    let (local, remote) = ("127.0.0.1:5060".parse().expect("an address"), SocketAddr::new(from, 5060));
+    let parts = sip_registrar::Parts {
+        contact: "sip:a@11.0.0.2",
+        params: "",
+        call_id: "a",
+        user_agent: "",
+        path: "",
+        cseq: 1,
+        q: 1000,
+        expires_at_s: (now.unix_s() + 60) as u32,
+        flow: sip_transaction::Flow { transport: sip_message::Transport::Udp, local, remote, connection: None },
+    };
+    let aor = sip_registrar::AddressOfRecord::new("a", "example.org").expect("a name");
+    let bindings = [sip_registrar::Binding::new(parts).expect("a binding")].into();
+    let change = sip_registrar::Change { aor, version: 0, bindings };
+    assert_eq!(store.change_and_wait(Write::Bindings(change)), sip_registrar::Outcome::Committed);
+}
