@@ -5,6 +5,7 @@ use crate::control;
 use crate::desk::Desk;
 use crate::exchange::{self, Certificates, Exchange, Gate, GateConfig, Setup};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::http;
 use crate::secrets;
 use clap::Args;
 use engine::{Now, Rng};
@@ -90,7 +91,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
             count => console.warn(format!("{count} networks are banned; `ringback ban ls` says why and for how long")),
         }
         let setup = Setup { gate: Some(Arc::new(gate)), ..setup(&config, &names, keys, (accounts, store), certificates.tls()) };
-        let exchange = Exchange::start(setup).map_err(|error| cannot_listen(&error))?;
+        let exchange = Arc::new(Exchange::start(setup).map_err(|error| cannot_listen(&error))?);
+        let (ports, without) = http::open(&config.listen)?;
         let control = control::Listener::open(&folder.control_socket());
         if let Err(error) = &control {
             console.warn(format!("`ringback reg` will not work: {}: {error}", folder.control_socket().display()));
@@ -98,12 +100,25 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
         for error in exchange.left_out() {
             console.warn(format!("{error}; it is left out"));
         }
-        announce(console, &config, &exchange, &created, certificates.authority().as_deref());
+        without.iter().for_each(|why| console.warn(format!("{why}; it is left out")));
+        announce(console, &config, &exchange, &ports, &created, certificates.authority().as_deref());
+        for port in ports {
+            tokio::spawn(port.serve(pages(&exchange)));
+        }
         let desk = Desk { world: exchange.world.clone(), orders: Some(exchange.orders.clone()) };
         let running = Running { exchange, desk, certificates, config: &config, configured: &arguments.configured };
         let outcome = running.tend(control.ok(), signals, console).await;
         let _ = std::fs::remove_file(folder.control_socket());
         outcome
+    })
+}
+
+/// What monitors see of the exchange.
+fn pages(exchange: &Arc<Exchange>) -> axum::Router {
+    let exchange = Arc::downgrade(exchange);
+    http::router(move || match exchange.upgrade() {
+        Some(exchange) => exchange.status(),
+        None => http::Status { unready: vec!["The exchange has stopped.".to_owned()], ..http::Status::default() },
     })
 }
 
@@ -139,6 +154,7 @@ fn server_config(config: &Config, names: &[String], keys: server::Keys) -> serve
         mode: config.proxy.mode,
         recurse: config.proxy.recurse,
         max_breadth: config.proxy.max_breadth,
+        limits: config.limits.clone(),
         ..server::Config::new(domains, keys).with_rules(config.rules.clone(), Now::read_clocks())
     }
 }
@@ -176,6 +192,7 @@ fn announce(
     console: &Console,
     config: &Config,
     exchange: &Exchange,
+    ports: &[http::Port],
     created: &[(&str, String)],
     authority: Option<&Path>,
 ) {
@@ -190,7 +207,8 @@ fn announce(
     }
     console.say(in_words(console, config, exchange, created, authority));
     let text = |local: &LocalAddress| format!("{}:{}", local.transport.as_str().to_lowercase(), local.address);
-    let listen: Vec<String> = exchange.addresses().iter().map(text).collect();
+    let mut listen: Vec<String> = exchange.addresses().iter().map(text).collect();
+    listen.extend(ports.iter().filter_map(http::Port::address).map(|address| format!("http:{address}")));
     console.event(&json!({"event": "ready", "listen": listen}));
     if !console.json {
         console.say(format!("ready: {}", listen.join(" ")));
@@ -344,7 +362,7 @@ fn differences(running: &Config, config: &Config) -> Vec<&'static str> {
 
 /// An exchange that runs, and what it runs by.
 struct Running<'a> {
-    exchange: Exchange,
+    exchange: Arc<Exchange>,
     desk: Desk,
     certificates: Certificates,
     config: &'a Config,
@@ -388,7 +406,10 @@ impl Running<'_> {
             }
         }
         console.say("stopped");
-        self.exchange.stop();
+        // Pages hold on to it only while they are made. (Dropped, it stops, too.)
+        if let Some(exchange) = Arc::into_inner(self.exchange) {
+            exchange.stop();
+        }
         Ok(Exit::Done)
     }
 

@@ -3,6 +3,7 @@
 mod certificates;
 mod gate;
 mod names;
+mod status;
 mod world;
 
 pub(crate) use certificates::{Certificates, check_certificates};

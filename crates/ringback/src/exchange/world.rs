@@ -65,7 +65,7 @@ impl Backend<Server> for World {
         match event {
             Event::Offence { source, offence } => gate.handle_offence(now, source, offence),
             Event::Known { source } => gate.handle_known(now, source),
-            Event::Ended(_) | Event::Report { .. } => {}
+            Event::OverLimit { .. } | Event::Ended(_) | Event::Report { .. } => {}
         }
     }
 }
@@ -73,10 +73,16 @@ impl Backend<Server> for World {
 impl World {
     fn answer(&self, now: Now, ask: Ask, later: &Later<Input>) -> Option<Answer> {
         Some(match ask {
-            Ask::Credentials { ticket, user } => Answer::Credentials { ticket, secrets: self.accounts.secrets(&user) },
+            Ask::Credentials { ticket, user } => Answer::Credentials {
+                ticket,
+                secrets: self.accounts.secrets(&user),
+                limits: self.accounts.limits(&user),
+            },
             Ask::Bindings { ticket, aor } => {
-                let (snapshot, forwards) = (self.bindings().fetch(now, &aor), self.accounts.forwards(aor.user()));
-                Answer::Bindings { ticket, snapshot, forwards }
+                let user = aor.user();
+                let (forwards, limits) = (self.accounts.forwards(user), self.accounts.limits(user));
+                let account = self.accounts.contains(user).then_some(server::Account { forwards, limits });
+                Answer::Bindings { ticket, snapshot: self.bindings().fetch(now, &aor), account }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
                 let snapshot = self.bindings().fetch(now, &aor);
