@@ -183,7 +183,11 @@ impl TypedForwards {
 }
 
 fn parse(text: &str) -> Result<Vec<Account>, String> {
-    let typed: Typed = toml::from_str(text).map_err(|error| error.to_string())?;
+    let typed: Typed = toml::from_str(text).map_err(|error| {
+        // Not the line itself, as the error would show it: secrets stand there, and this ends up in a log.
+        let start = error.span().map_or(0, |span| text.floor_char_boundary(span.start));
+        format!("line {}: {}", text[..start].matches('\n').count() + 1, error.message())
+    })?;
     let mut accounts: Vec<Account> = Vec::with_capacity(typed.user.len());
     for user in typed.user {
         let wrong = |what: &str| Err(format!("user {:?} {what}", user.name));
@@ -293,6 +297,18 @@ pub(crate) mod tests {
             assert!(matches!(file.read(), Err(StoreError::Damaged { .. })), "{wrong}");
             fs::write(file.path(), fs::read_to_string(file.path()).unwrap().replace(wrong, "no_answer_after_s = 12"))
                 .unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_told_without_the_secrets_beside_it() {
+        for (text, line) in [
+            ("[[user]]\nname = \"a\"\nrealm = \"r\"\nha1_md5 = \"5ec2e7\" oops\n", "line 4: "),
+            ("[[user]]\nname = \"a\"\nha1_md6 = \"5ec2e7\"\n", "line 3: "),
+            ("[[user]]\nname = \"a\"\nrealm = \"r\"\nha1_md5 = \"5ec2e7\"\nha1_sha256 = \"5ec2e7\"\n", "user "),
+        ] {
+            let said = parse(text).unwrap_err();
+            assert!(said.starts_with(line) && !said.contains("5ec2e7"), "{said}");
         }
     }
 
