@@ -12,12 +12,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Server transactions, and as many client transactions, that one layer holds, those that merely absorb retransmissions
-/// included. The next request gets a 503 for which nothing is kept; the next `send_request` a [`Event::SendFailed`].
+/// included. For the next request the oldest of those gives way that was answered at least T2 ago; where there is none, it gets a 503 for
+/// which nothing is kept. The next `send_request` gets a [`Event::SendFailed`].
 pub const TRANSACTIONS_MAX: usize = 1 << 21;
 
-/// Bytes of requests and responses that one layer holds for its transactions. What would be more is refused like a transaction too
-/// many: it takes the 2xx of 30,000 REGISTERs a second, which are kept for 32 s, and keeps a few thousand requests of the largest size
-/// from taking all the machine's memory.
+/// Bytes of requests and responses that one layer holds for its transactions. What would be more is treated like a transaction too
+/// many: it takes the 2xx of 30,000 REGISTERs a second for 32 s, or of 200,000 a second for T2, and keeps a few thousand requests of the
+/// largest size from taking all the machine's memory.
 pub const HELD_BYTES_MAX: usize = 512 << 20;
 
 /// When to come again, in the 503 of a full layer: by then the oldest waits are over (seconds).
@@ -75,6 +76,7 @@ impl TransactionLayer {
             shared: Shared {
                 outputs: VecDeque::new(),
                 timers: Timers::default(),
+                absorbing: Timers::default(),
                 lengths,
                 transactions_max: config.transactions_max,
                 held_bytes: 0,
@@ -120,15 +122,30 @@ impl TransactionLayer {
             }
             (None, Method::Ack) => self.shared.event(Event::Ack { packet }),
             (Some(id), _) => self.servers.handle_retransmission(&mut self.shared, now, id),
-            (None, _) if !self.shared.has_room(self.servers.len(), message.bytes().len()) => {
-                self.refuse_packet(&packet, 503, None)
-            }
+            (None, _) if !self.make_room(now, message.bytes().len()) => self.refuse_packet(&packet, 503, None),
             (None, Method::Cancel) => {
                 let cancels = self.servers.find(cancels);
                 self.servers.start(&mut self.shared, now, &identity, packet, cancels);
             }
             (None, _) => self.servers.start(&mut self.shared, now, &identity, packet, None),
         }
+    }
+
+    /// Makes sure that there is room for one more server transaction that holds so many bytes. Those that merely absorb retransmissions
+    /// give way, the oldest first, unless one is still likely to come.
+    fn make_room(&mut self, now: Instant, bytes: usize) -> bool {
+        while !self.shared.has_room(self.servers.len(), bytes) {
+            if !self.end_absorbing(now) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn end_absorbing(&mut self, now: Instant) -> bool {
+        let Some(Deadline { handle, timer, .. }) = self.shared.take_absorbing(now) else { return false };
+        self.servers.handle_timer(&mut self.shared, now, handle, timer, 0);
+        true
     }
 
     fn handle_response(&mut self, now: Instant, packet: Packet) {
@@ -176,7 +193,7 @@ impl TransactionLayer {
     /// Lets every timer fire that is due.
     pub fn handle_timeout(&mut self, now: Now) {
         let now = now.mono;
-        while let Some(Deadline { handle, timer, doublings, client }) = self.shared.timers.take_due(now) {
+        while let Some(Deadline { handle, timer, doublings, client }) = self.shared.take_due(now) {
             if client {
                 self.clients.handle_timer(&mut self.shared, now, handle, timer, doublings);
             } else {
@@ -187,7 +204,7 @@ impl TransactionLayer {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.timers.next()
+        self.shared.next_deadline()
     }
 
     /// The next thing to do, `None` when there is none for now.
@@ -209,6 +226,7 @@ impl TransactionLayer {
     /// answered. For an INVITE the ACK to a refusal is sent by the layer (RFC 3261 section 17.1.1.3). Each branch is good for
     /// one transaction; an ACK is not sent like this but with [`send`](Self::send).
     pub fn send_request(&mut self, now: Now, branch: &Branch, flow: Flow, method: Method, bytes: Bytes) {
+        while !self.shared.has_room_for(bytes.len()) && self.end_absorbing(now.mono) {}
         self.clients.start(&mut self.shared, now.mono, branch.id(), flow, method, bytes);
     }
 
@@ -285,6 +303,8 @@ impl TransactionLayer {
 pub(crate) struct Shared {
     outputs: VecDeque<Output>,
     timers: Timers<Deadline>,
+    /// Timers J by themselves: what they end may be ended earlier.
+    absorbing: Timers<Deadline>,
     pub(crate) lengths: Lengths,
     transactions_max: usize,
     held_bytes: usize,
@@ -298,7 +318,12 @@ impl Shared {
 
     /// Whether one more transaction, beside so many, may hold so many bytes.
     pub(crate) fn has_room(&self, transactions: usize, bytes: usize) -> bool {
-        transactions < self.transactions_max && self.held_bytes + bytes <= self.held_bytes_max
+        transactions < self.transactions_max && self.has_room_for(bytes)
+    }
+
+    /// Whether so many bytes more may be held.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.held_bytes + bytes <= self.held_bytes_max
     }
 
     /// `bytes` are held in the place of `place`.
@@ -322,7 +347,23 @@ impl Shared {
     }
 
     pub(crate) fn set(&mut self, now: Instant, after: Duration, deadline: Deadline) {
-        self.timers.set(now, after, deadline);
+        let timers = if deadline.timer == Timer::J { &mut self.absorbing } else { &mut self.timers };
+        timers.set(now, after, deadline);
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Deadline> {
+        self.timers.take_due(now).or_else(|| self.absorbing.take_due(now))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        [self.timers.next(), self.absorbing.next()].into_iter().flatten().min()
+    }
+
+    /// Takes the timer J that was set first, if that was T2 ago: by then a client that has not heard the answer has asked again three
+    /// times.
+    fn take_absorbing(&mut self, now: Instant) -> Option<Deadline> {
+        let left = self.lengths.first(Timer::J, false)?.saturating_sub(self.lengths.t2);
+        self.absorbing.take_due(now + left)
     }
 }
 

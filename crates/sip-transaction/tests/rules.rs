@@ -328,6 +328,49 @@ fn bytes_held_have_a_limit() {
 }
 
 #[test]
+fn in_a_full_layer_the_oldest_that_merely_absorbs_retransmissions_gives_way() {
+    let start = Now::read_clocks();
+    let info = |n: u32| {
+        let via = format!("SIP/2.0/UDP 10.0.0.1:5999;branch=z9hG4bK{n}");
+        text("INFO", "sip:c@d", &via, "", &format!("{n} INFO"))
+    };
+    // By their number, or by what they hold.
+    for by_bytes in [false, true] {
+        let mut config = Config { transactions_max: 3, ..Config::new(3, mac()) };
+        if by_bytes {
+            config = Config { held_bytes_max: 4 * info(1).len(), ..Config::new(3, mac()) };
+        }
+        let mut layer = TransactionLayer::new(config, Rng::from_u64(1));
+        for n in 1..=3 {
+            let now = start + Duration::from_millis(n.into());
+            let id = receive(&mut layer, now, &info(n)).expect("new");
+            if n < 3 {
+                answer(&mut layer, now, id, 200);
+            }
+        }
+        let full = (4..10).find(|n| receive(&mut layer, start, &info(*n)).is_none()).expect("full");
+        // A retransmission may still come.
+        let early = start + Duration::from_millis(4000);
+        layer.handle_packet(early, packet(parse(Bytes::from(info(full)))));
+        assert_eq!(sent(layer.poll_output()).status(), 503);
+        let alive = layer.len();
+        let now = start + Duration::from_millis(4002);
+        assert!(receive(&mut layer, now, &info(full)).is_some());
+        assert!(layer.len() <= alive);
+        if by_bytes {
+            // What is sent finds room as well.
+            let branch = layer.mint_branch();
+            let via = format!("SIP/2.0/UDP 192.0.2.1;branch={branch}");
+            layer.send_request(now, &branch, flow(UDP), Method::Info, request("INFO", &via));
+            assert!(matches!(layer.poll_output(), Some(Output::Send { .. })));
+        }
+        // The first is a new one; the third, which nobody has answered, is not.
+        layer.handle_packet(now, packet(parse(Bytes::from(info(3)))));
+        assert!(layer.poll_output().is_none());
+    }
+}
+
+#[test]
 fn a_full_layer_starts_no_client_transaction() {
     let now = Now::read_clocks();
     let config = Config { transactions_max: 1, ..Config::new(3, mac()) };
