@@ -82,7 +82,9 @@ impl Server {
                 }
             }
             Aim::Targets(set) => self.proxy.handle_expanded(now, &mut self.layer, ticket, set.targets),
-            Aim::Stateless(_) | Aim::Redirect { .. } | Aim::Refuse { .. } => self.find_nothing(now, ticket),
+            Aim::Stateless(_) | Aim::Redirect { .. } | Aim::Refuse { .. } | Aim::Exceeded(_) => {
+                self.find_nothing(now, ticket)
+            }
         }
     }
 

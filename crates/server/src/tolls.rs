@@ -87,15 +87,19 @@ impl Server {
     }
 
     /// A call is refused since its payer may not go there.
-    pub(crate) fn tell_excess(&mut self, origin: &Origin, status: u16, Excess { user, why }: Excess) {
-        let packet = match origin {
-            Origin::Transaction { id, .. } | Origin::Target { id, .. } => self.layer.request_of(*id),
-            Origin::Stateless { packet, .. } => Some(packet),
-        };
-        if let (Some(calls), Some(packet)) = (&mut self.calls, packet) {
-            calls.explain(&packet.message, status, &why);
+    pub(crate) fn refuse_excess(&mut self, now: Now, origin: Origin, Excess { user, why }: Excess) {
+        const TEXT: &str = "Destination Not Allowed";
+        if let Some(packet) = self.packet_of(&origin) {
+            let reply = self.reply(packet, 403).reason(TEXT);
+            let reply = reply.header(HeaderName::Reason, format_args!("SIP;cause=403;text=\"{TEXT}\""));
+            if let (Some(calls), Some(id)) = (&mut self.calls, origin.transaction())
+                && let Some(packet) = self.layer.request_of(id)
+            {
+                calls.explain(&packet.message, 403, &why);
+            }
+            self.outputs.push_back(Output::Event(Event::OverLimit { user: user.into(), why }));
+            self.answer(now, origin, 403, reply);
         }
-        self.outputs.push_back(Output::Event(Event::OverLimit { user: user.into(), why }));
     }
 }
 

@@ -26,23 +26,14 @@ pub(crate) enum Aim {
     /// The caller is told where to go.
     Redirect { status: u16, contacts: Vec<String> },
     /// It goes nowhere.
-    Refuse {
-        status: u16,
-        reason: Option<String>,
-        retry_after_s: Option<u64>,
-        /// What users may do that is exceeded, in words.
-        excess: Option<Excess>,
-    },
+    Refuse { status: u16, reason: Option<String>, retry_after_s: Option<u64> },
+    /// Whoever would pay may not go there.
+    Exceeded(Excess),
 }
 
 impl Aim {
-    fn exceeded(excess: Excess) -> Aim {
-        let reason = Some("Destination Not Allowed".to_owned());
-        Aim::Refuse { status: 403, reason, retry_after_s: None, excess: Some(excess) }
-    }
-
     pub(crate) fn refuse(status: u16) -> Aim {
-        Aim::Refuse { status, reason: None, retry_after_s: None, excess: None }
+        Aim::Refuse { status, reason: None, retry_after_s: None }
     }
 }
 
@@ -76,14 +67,14 @@ impl Server {
         match self.aim_at(now, asking, to, registered) {
             Aim::Targets(mut set) => match self.within_limits(asking, to, &mut set.targets) {
                 Ok(()) => Aim::Targets(set),
-                Err(excess) => Aim::exceeded(excess),
+                Err(excess) => Aim::Exceeded(excess),
             },
             Aim::Stateless(target) => {
                 let mut targets = vec![target];
                 match (self.within_limits(asking, to, &mut targets), targets.pop()) {
                     (Ok(()), Some(target)) => Aim::Stateless(target),
                     (Ok(()), None) => Aim::refuse(480),
-                    (Err(excess), _) => Aim::exceeded(excess),
+                    (Err(excess), _) => Aim::Exceeded(excess),
                 }
             }
             aim => aim,
@@ -139,11 +130,11 @@ impl Server {
             && let Err(wait) = self.take(now, rule)
         {
             let retry_after_s = Some(wait.as_secs().saturating_add(1));
-            return Aim::Refuse { status: 503, reason: None, retry_after_s, excess: None };
+            return Aim::Refuse { status: 503, reason: None, retry_after_s };
         }
         let rules = &self.config.rules;
         if let Action::Reject { status, reason } = &rule.action {
-            return Aim::Refuse { status: *status, reason: reason.clone(), retry_after_s: None, excess: None };
+            return Aim::Refuse { status: *status, reason: reason.clone(), retry_after_s: None };
         }
         let destinations = rules.destinations(rule, facts);
         let Some(first) = destinations.first() else { return Aim::refuse(484) };

@@ -57,6 +57,16 @@ pub(crate) enum Origin {
     },
 }
 
+impl Origin {
+    /// The transaction that waits for it.
+    pub(crate) fn transaction(&self) -> Option<ServerTransactionId> {
+        match self {
+            Origin::Transaction { id, .. } | Origin::Target { id, .. } => Some(*id),
+            Origin::Stateless { .. } => None,
+        }
+    }
+}
+
 impl Server {
     /// Finds out where a request goes that no Route leads on, and sends it there.
     pub(crate) fn find_targets(&mut self, now: Now, origin: Origin, caller: Caller) {
@@ -169,7 +179,7 @@ impl Server {
         }
     }
 
-    fn packet_of<'a>(&'a self, origin: &'a Origin) -> Option<&'a Packet> {
+    pub(crate) fn packet_of<'a>(&'a self, origin: &'a Origin) -> Option<&'a Packet> {
         match origin {
             Origin::Transaction { id, .. } | Origin::Target { id, .. } => self.layer.request_of(*id),
             Origin::Stateless { packet, .. } => Some(packet),
@@ -202,10 +212,8 @@ impl Server {
                 self.arrive(now, TargetSet { targets: vec![target], ..TargetSet::default() }, origin, &trail)
             }
             Aim::Redirect { status, contacts } => self.redirect(now, origin, status, &contacts),
-            Aim::Refuse { status, reason, retry_after_s, excess } => {
-                if let Some(why) = excess {
-                    self.tell_excess(&origin, status, why);
-                }
+            Aim::Exceeded(excess) => self.refuse_excess(now, origin, excess),
+            Aim::Refuse { status, reason, retry_after_s } => {
                 self.turn_away(now, origin, status, reason.as_deref(), retry_after_s)
             }
         }
@@ -292,7 +300,7 @@ impl Server {
             Aim::Phone(_) => vec![Target::new(Some(diversion.to.clone()), Hop::Resolve)],
             Aim::Targets(set) => set.targets,
             Aim::Stateless(target) => vec![target],
-            Aim::Redirect { .. } | Aim::Refuse { .. } => Vec::new(),
+            Aim::Redirect { .. } | Aim::Refuse { .. } | Aim::Exceeded(_) => Vec::new(),
         };
         let trail: Vec<Diversion> = search.trail.iter().cloned().chain([diversion]).collect();
         let said = edits(&packet.message, &trail);
@@ -307,7 +315,7 @@ impl Server {
     }
 
     /// Sends the answer to what was looked for, and that is all.
-    fn answer(&mut self, now: Now, origin: Origin, status: u16, reply: Builder) {
+    pub(crate) fn answer(&mut self, now: Now, origin: Origin, status: u16, reply: Builder) {
         match origin {
             Origin::Transaction { id, admitted } if admitted.preprocessed.proved => {
                 self.layer.respond(now, id, status, reply.finish());

@@ -3,6 +3,7 @@
 mod admission;
 mod calls;
 mod cancelling;
+mod doors;
 mod forking;
 mod forwards;
 mod identities;
@@ -13,4 +14,5 @@ mod roles;
 mod routing;
 mod rules;
 mod streams;
+mod tolls;
 mod watching;
