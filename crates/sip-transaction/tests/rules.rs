@@ -336,25 +336,25 @@ fn in_a_full_layer_the_oldest_that_merely_absorbs_retransmissions_gives_way() {
     };
     // By their number, or by what they hold.
     for by_bytes in [false, true] {
-        let mut config = Config { transactions_max: 3, ..Config::new(3, mac()) };
+        let mut config = Config { transactions_max: 5, ..Config::new(3, mac()) };
         if by_bytes {
-            config = Config { held_bytes_max: 4 * info(1).len(), ..Config::new(3, mac()) };
+            config = Config { held_bytes_max: 6 * info(1).len(), ..Config::new(3, mac()) };
         }
         let mut layer = TransactionLayer::new(config, Rng::from_u64(1));
-        for n in 1..=3 {
+        for n in 1..=5 {
             let now = start + Duration::from_millis(n.into());
             let id = receive(&mut layer, now, &info(n)).expect("new");
-            if n < 3 {
+            if n < 5 {
                 answer(&mut layer, now, id, 200);
             }
         }
-        let full = (4..10).find(|n| receive(&mut layer, start, &info(*n)).is_none()).expect("full");
+        let full = (6..20).find(|n| receive(&mut layer, start, &info(*n)).is_none()).expect("full");
         // A retransmission may still come.
         let early = start + Duration::from_millis(4000);
         layer.handle_packet(early, packet(parse(Bytes::from(info(full)))));
         assert_eq!(sent(layer.poll_output()).status(), 503);
         let alive = layer.len();
-        let now = start + Duration::from_millis(4002);
+        let now = start + Duration::from_millis(4005);
         assert!(receive(&mut layer, now, &info(full)).is_some());
         assert!(layer.len() <= alive);
         if by_bytes {
@@ -364,8 +364,8 @@ fn in_a_full_layer_the_oldest_that_merely_absorbs_retransmissions_gives_way() {
             layer.send_request(now, &branch, flow(UDP), Method::Info, request("INFO", &via));
             assert!(matches!(layer.poll_output(), Some(Output::Send { .. })));
         }
-        // The first is a new one; the third, which nobody has answered, is not.
-        layer.handle_packet(now, packet(parse(Bytes::from(info(3)))));
+        // The first is a new one; the fifth, which nobody has answered, is not.
+        layer.handle_packet(now, packet(parse(Bytes::from(info(5)))));
         assert!(layer.poll_output().is_none());
     }
 }
