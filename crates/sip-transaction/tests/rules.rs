@@ -338,7 +338,7 @@ fn in_a_full_layer_the_oldest_that_merely_absorbs_retransmissions_gives_way() {
     for by_bytes in [false, true] {
         let mut config = Config { transactions_max: 5, ..Config::new(3, mac()) };
         if by_bytes {
-            config = Config { held_bytes_max: 6 * info(1).len(), ..Config::new(3, mac()) };
+            config = Config { held_bytes_max: 10 * info(1).len(), ..Config::new(3, mac()) };
         }
         let mut layer = TransactionLayer::new(config, Rng::from_u64(1));
         for n in 1..=5 {
@@ -348,7 +348,7 @@ fn in_a_full_layer_the_oldest_that_merely_absorbs_retransmissions_gives_way() {
                 answer(&mut layer, now, id, 200);
             }
         }
-        let full = (6..20).find(|n| receive(&mut layer, start, &info(*n)).is_none()).expect("full");
+        let full = (6..40).find(|n| receive(&mut layer, start, &info(*n)).is_none()).expect("full");
         // A retransmission may still come.
         let early = start + Duration::from_millis(4000);
         layer.handle_packet(early, packet(parse(Bytes::from(info(full)))));
