@@ -61,8 +61,9 @@ impl Record {
         bindings.iter().take(BINDINGS_PER_AOR_MAX).for_each(|binding| binding.encode(to));
     }
 
-    /// Appends the same in fewer bytes, where the reader knows that `before` stands there, except for what had ended.
-    pub fn encode_change(aor: &AddressOfRecord, before: &[Binding], bindings: &[Binding], to: &mut Vec<u8>) {
+    /// Appends the same in fewer bytes, where the reader knows that `before` stands there, except for what had ended. `true`: it was a mere
+    /// refresh.
+    pub fn encode_change(aor: &AddressOfRecord, before: &[Binding], bindings: &[Binding], to: &mut Vec<u8>) -> bool {
         match (before, bindings) {
             ([old], [new]) if new.refreshes(old) => {
                 to.push(REFRESH);
@@ -70,8 +71,12 @@ impl Record {
                 for number in [old.expires_at_s(), new.expires_at_s(), new.cseq()] {
                     to.extend_from_slice(&number.to_le_bytes());
                 }
+                true
             }
-            _ => Record::encode(aor, bindings, to),
+            _ => {
+                Record::encode(aor, bindings, to);
+                false
+            }
         }
     }
 

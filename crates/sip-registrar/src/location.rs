@@ -1,31 +1,34 @@
 use crate::{AddressOfRecord, Binding, Damaged, Record};
-use engine::{Now, Rng, Table, TableKey};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use engine::{Now, Rng, TableKey};
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use std::sync::{Arc, LazyLock};
 
 /// Bindings that one [`Location`] holds; a change that would add to them is [`Outcome::Full`].
 pub const BINDINGS_MAX: usize = 2_000_000;
 
-/// Addresses-of-record that one [`Location::sweep`] looks at.
-pub const SWEEP_MAX: usize = 1000;
+/// Places of the table that one [`Location::sweep`] looks at.
+pub const SWEEP_MAX: usize = 1024;
 
 /// The bindings of all addresses-of-record, in memory (RFC 3261 section 10's location service).
 ///
-/// A plain value: the shell puts locks around several of them, each address-of-record in one.
+/// A plain value: the shell puts locks around several of them, each address-of-record in one. Those share a key, so that an
+/// address-of-record is hashed once for finding the one that it is in and its place there ([`Location::with_key`]).
 pub struct Location {
-    records: Table<AddressOfRecord, Standing>,
-    /// When which record must be swept next: each record is in here once, no later than its first binding ends.
-    due: BTreeSet<(u32, AddressOfRecord)>,
+    key: TableKey,
+    records: HashTable<Standing>,
     bindings: usize,
     bindings_max: usize,
     last_version: u64,
-    none: Arc<[Binding]>,
+    /// Where the next sweep begins.
+    swept: usize,
 }
 
+/// What stands at an address-of-record: 40 bytes, and never no binding.
 struct Standing {
+    aor: AddressOfRecord,
     version: u64,
     bindings: Arc<[Binding]>,
-    due_s: u32,
 }
 
 /// The bindings of one address-of-record at one moment.
@@ -69,65 +72,128 @@ impl Location {
 
     /// An empty one, for at most `bindings_max`.
     pub fn with_max(rng: &mut Rng, bindings_max: usize) -> Location {
-        Location {
-            records: Table::with_hasher(TableKey::new(rng)),
-            due: BTreeSet::new(),
-            bindings: 0,
-            bindings_max,
-            last_version: 0,
-            none: Arc::from([]),
-        }
+        Location::with_key(TableKey::new(rng), bindings_max)
+    }
+
+    /// An empty one, for at most `bindings_max`, in which addresses-of-record have the hash that `key` gives them.
+    pub fn with_key(key: TableKey, bindings_max: usize) -> Location {
+        Location { key, records: HashTable::new(), bindings: 0, bindings_max, last_version: 0, swept: 0 }
     }
 
     /// The bindings of an address-of-record that have not ended at `now`.
     pub fn fetch(&self, now: Now, aor: &AddressOfRecord) -> Snapshot {
-        match self.records.get(aor) {
+        self.fetch_at(self.key.hash_one(aor), now, aor)
+    }
+
+    /// The same, for one with this hash.
+    pub fn fetch_at(&self, hash: u64, now: Now, aor: &AddressOfRecord) -> Snapshot {
+        match self.find(hash, aor) {
             Some(record) => Snapshot { version: record.version, bindings: living(&record.bindings, now) },
-            None => Snapshot { version: 0, bindings: self.none.clone() },
+            None => Snapshot { version: 0, bindings: none() },
         }
+    }
+
+    /// What stands at an address-of-record with this hash, with that which has ended; 0 and nothing when there is none.
+    pub fn standing_at(&self, hash: u64, aor: &AddressOfRecord) -> (u64, &[Binding]) {
+        self.find(hash, aor).map_or((0, &[]), |record| (record.version, &record.bindings))
     }
 
     /// Carries a change out, wholly or not at all. Changes that do not add bindings always find room.
     pub fn commit(&mut self, change: Change) -> Outcome {
-        let record = self.records.get(&change.aor);
-        if record.map_or(0, |record| record.version) != change.version {
+        let hash = self.key.hash_one(&change.aor);
+        let (version, standing) = self.standing_at(hash, &change.aor);
+        if version != change.version {
             return Outcome::Stale;
         }
-        let (before, after) = (record.map_or(0, |record| record.bindings.len()), change.bindings.len());
-        if self.bindings - before + after > self.bindings_max {
+        if self.bindings - standing.len() + change.bindings.len() > self.bindings_max {
             return Outcome::Full;
         }
-        self.put(change.aor, change.bindings);
+        self.apply_at(hash, change.aor, change.bindings);
         Outcome::Committed
     }
 
-    /// What stands at an address-of-record, with that which has ended; 0 and nothing when there is none.
-    pub fn standing(&self, aor: &AddressOfRecord) -> (u64, &[Binding]) {
-        self.records.get(aor).map_or((0, &[]), |record| (record.version, &record.bindings))
+    /// Carries out what was decided elsewhere, whatever the version and however full it is.
+    pub fn apply_at(&mut self, hash: u64, aor: AddressOfRecord, bindings: Arc<[Binding]>) {
+        self.last_version += 1;
+        let version = self.last_version;
+        match self.records.find_entry(place_of(hash), |record| record.aor == aor) {
+            Ok(found) if bindings.is_empty() => {
+                let (record, _) = found.remove();
+                self.bindings -= record.bindings.len();
+            }
+            Ok(found) => {
+                let record = found.into_mut();
+                self.bindings = self.bindings - record.bindings.len() + bindings.len();
+                (record.version, record.bindings) = (version, bindings);
+            }
+            Err(_) if bindings.is_empty() => {}
+            Err(_) => {
+                self.bindings += bindings.len();
+                let key = self.key;
+                let rehash = |record: &Standing| place_of(key.hash_one(&record.aor));
+                self.records.insert_unique(place_of(hash), Standing { aor, version, bindings }, rehash);
+            }
+        }
     }
 
-    /// Carries out what was decided elsewhere, whatever the version and however full it is.
-    pub fn apply(&mut self, aor: AddressOfRecord, bindings: Arc<[Binding]>) {
-        self.put(aor, bindings);
+    /// The same for what [`Record::encode_change`] has found to be a mere refresh. What stands is changed in its place when nobody looks at
+    /// it, so that a million of them move nothing in memory.
+    pub fn refresh_at(&mut self, hash: u64, aor: AddressOfRecord, bindings: Arc<[Binding]>) {
+        let found = self.records.find_mut(place_of(hash), |record| record.aor == aor);
+        if let Some(record) = found
+            && let (Some([old]), [new]) = (Arc::get_mut(&mut record.bindings), &*bindings)
+        {
+            old.refresh(new);
+            self.last_version += 1;
+            record.version = self.last_version;
+        } else {
+            self.apply_at(hash, aor, bindings);
+        }
     }
 
     /// Carries out what was written down once. Records come in the order in which they were written.
     pub fn restore(&mut self, record: Record) -> Result<(), Damaged> {
+        let hash = self.key.hash_one(record.aor());
         match record {
-            Record::Whole { aor, bindings } => self.put(aor, bindings),
+            Record::Whole { aor, bindings } => self.apply_at(hash, aor, bindings),
             Record::Refresh { aor, ended_s, expires_at_s, cseq } => {
-                let old = self.standing(&aor).1.iter().find(|binding| binding.expires_at_s() == ended_s);
+                let standing = self.standing_at(hash, &aor).1;
+                let old = standing.iter().find(|binding| binding.expires_at_s() == ended_s);
                 let old = old.ok_or(Damaged("a refresh of a binding that is not there"))?;
                 let bindings = Arc::from([old.refreshed(expires_at_s, cseq)]);
-                self.put(aor, bindings);
+                self.apply_at(hash, aor, bindings);
             }
         }
         Ok(())
     }
 
-    /// All that stands, in no order.
+    /// Drops bindings that have ended, in at most [`SWEEP_MAX`] places of the table; `true` until the end of it is reached, from where it
+    /// begins anew. Nothing wrong is seen without; it is for the memory.
+    pub fn sweep(&mut self, now: Now) -> bool {
+        let end = self.records.num_buckets().min(self.swept + SWEEP_MAX);
+        for at in self.swept..end {
+            let Ok(mut found) = self.records.get_bucket_entry(at) else { continue };
+            let record = found.get_mut();
+            if record.bindings.iter().all(|binding| binding.expires_in_s(now) > 0) {
+                continue;
+            }
+            let alive = living(&record.bindings, now);
+            self.bindings -= record.bindings.len() - alive.len();
+            if alive.is_empty() {
+                found.remove();
+            } else {
+                // The version stays: nobody could see what is dropped here.
+                record.bindings = alive;
+            }
+        }
+        let more = end < self.records.num_buckets();
+        self.swept = if more { end } else { 0 };
+        more
+    }
+
+    /// All that stands, in no order, with that which has ended.
     pub fn records(&self) -> impl Iterator<Item = (&AddressOfRecord, &[Binding])> {
-        self.records.iter().map(|(aor, record)| (aor, &*record.bindings))
+        self.records.iter().map(|record| (&record.aor, &*record.bindings))
     }
 
     /// Addresses-of-record with bindings.
@@ -137,42 +203,8 @@ impl Location {
 
     /// Makes room for so many addresses-of-record more.
     pub fn reserve(&mut self, records: usize) {
-        self.records.reserve(records);
-    }
-
-    /// Drops all bindings of an address-of-record, whoever is about to change them.
-    pub fn drop_all(&mut self, aor: &AddressOfRecord) {
-        self.put(aor.clone(), self.none.clone());
-    }
-
-    /// Drops bindings that have ended, of at most [`SWEEP_MAX`] addresses-of-record; `true` when there is more to do at once.
-    /// To be called about once a second. Nothing wrong is seen without; it is for the memory.
-    pub fn sweep(&mut self, now: Now) -> bool {
-        let is_due = |(due_s, _): &&(u32, AddressOfRecord)| u64::from(*due_s) <= now.unix_s();
-        for _ in 0..SWEEP_MAX {
-            if self.due.first().filter(is_due).is_none() {
-                return false;
-            }
-            let Some((_, aor)) = self.due.pop_first() else { return false };
-            let Some(record) = self.records.get_mut(&aor) else { continue };
-            let bindings = living(&record.bindings, now);
-            self.bindings -= record.bindings.len() - bindings.len();
-            match first_end_s(&bindings) {
-                Some(ends_s) => {
-                    // The version stays: nobody could see what is dropped here.
-                    record.bindings = bindings;
-                    record.due_s = ends_s;
-                    self.due.insert((ends_s, aor));
-                }
-                None => drop(self.records.remove(&aor)),
-            }
-        }
-        self.due.first().filter(is_due).is_some()
-    }
-
-    /// Every address-of-record that has bindings, or had some until a moment ago; those first whose bindings end first.
-    pub fn addresses_of_record(&self) -> impl Iterator<Item = &AddressOfRecord> {
-        self.due.iter().map(|(_, aor)| aor)
+        let key = self.key;
+        self.records.reserve(records, |record| place_of(key.hash_one(&record.aor)));
     }
 
     /// Bindings held, those included that have ended and were not swept yet.
@@ -185,39 +217,20 @@ impl Location {
         self.bindings == 0
     }
 
-    fn put(&mut self, aor: AddressOfRecord, bindings: Arc<[Binding]>) {
-        let Some(ends_s) = first_end_s(&bindings) else {
-            if let Some((aor, record)) = self.records.remove_entry(&aor) {
-                self.bindings -= record.bindings.len();
-                self.due.remove(&(record.due_s, aor));
-            }
-            return;
-        };
-        self.last_version += 1;
-        let version = self.last_version;
-        self.bindings += bindings.len();
-        match self.records.get_mut(&aor) {
-            Some(record) => {
-                self.bindings -= record.bindings.len();
-                record.version = version;
-                record.bindings = bindings;
-                // Most refreshes move the end later. That is left to the sweep: once per expiry, not once per refresh.
-                if ends_s < record.due_s {
-                    self.due.remove(&(record.due_s, aor.clone()));
-                    record.due_s = ends_s;
-                    self.due.insert((ends_s, aor));
-                }
-            }
-            None => {
-                self.due.insert((ends_s, aor.clone()));
-                self.records.insert(aor, Standing { version, bindings, due_s: ends_s });
-            }
-        }
+    fn find(&self, hash: u64, aor: &AddressOfRecord) -> Option<&Standing> {
+        self.records.find(place_of(hash), |record| record.aor == *aor)
     }
 }
 
-fn first_end_s(bindings: &[Binding]) -> Option<u32> {
-    bindings.iter().map(Binding::expires_at_s).min()
+/// The hash within the table: those who divide addresses-of-record among several look at the low bits.
+fn place_of(hash: u64) -> u64 {
+    hash.rotate_right(16)
+}
+
+/// No bindings, without a new allocation each time.
+fn none() -> Arc<[Binding]> {
+    static NONE: LazyLock<Arc<[Binding]>> = LazyLock::new(|| Arc::from([]));
+    NONE.clone()
 }
 
 /// The same bindings when all are alive, else a list of those that are.

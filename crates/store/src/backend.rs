@@ -1,8 +1,8 @@
+use crate::bindings::Admitted;
 use crate::{Account, Bindings, StoreError, StoredRoute};
 use calls::CallRecord;
 use engine::{Network, Rng};
 use guard::Ban;
-use sip_registrar::Change;
 use std::time::SystemTime;
 
 /// What keeps things over a restart. It decides nothing: what it is given has been found possible, and it is told everything once.
@@ -43,8 +43,8 @@ pub(crate) struct Loaded {
 /// What is written down together.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    /// With the hash of each one's address-of-record, no two of the same.
-    pub(crate) changes: Vec<(u64, Change)>,
+    /// No two of the same address-of-record.
+    pub(crate) changes: Vec<Admitted>,
     /// The same, encoded one behind the other ([`sip_registrar::Record`]).
     pub(crate) log: Vec<u8>,
     pub(crate) rows: Vec<Row>,

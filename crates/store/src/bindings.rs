@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Parts of the table, each behind its own lock and written down by itself: so many that drivers seldom meet, and that writing one down
-/// (a thousandth of everything) delays nobody.
-pub(crate) const PARTS: usize = 1024;
+/// (a thousandth of everything) delays nobody. With a million bindings, their tables are well filled.
+pub(crate) const PARTS: usize = 1280;
+
+/// Parts that one [`Bindings::sweep`] looks at.
+const SWEPT_AT_ONCE: usize = PARTS / 40;
 
 /// The bindings of all addresses-of-record, in memory, for all drivers. A clone is another handle to the same ones.
 ///
@@ -19,6 +22,8 @@ struct Table {
     parts: Vec<RwLock<Location>>,
     len: AtomicUsize,
     max: usize,
+    /// Where the next sweep begins.
+    swept: AtomicUsize,
 }
 
 impl Bindings {
@@ -30,13 +35,14 @@ impl Bindings {
     pub(crate) fn with_max(seed: [u8; 32], max: usize) -> Bindings {
         let mut rng = Rng::from_seed(seed);
         let key = TableKey::new(&mut rng);
-        let parts = (0..PARTS).map(|_| RwLock::new(Location::new(&mut rng))).collect();
-        Bindings(Arc::new(Table { key, parts, len: AtomicUsize::new(0), max }))
+        let parts = (0..PARTS).map(|_| RwLock::new(Location::with_key(key, usize::MAX))).collect();
+        Bindings(Arc::new(Table { key, parts, len: AtomicUsize::new(0), max, swept: AtomicUsize::new(0) }))
     }
 
     /// What is bound to an address-of-record.
     pub fn fetch(&self, now: Now, aor: &AddressOfRecord) -> Snapshot {
-        self.read(part_of(self.hash(aor))).fetch(now, aor)
+        let hash = self.hash(aor);
+        self.read(part_of(hash)).fetch_at(hash, now, aor)
     }
 
     /// Every binding that has not ended, by address-of-record.
@@ -61,20 +67,20 @@ impl Bindings {
         }
     }
 
-    /// Lets go of what has expired. To be called about once a second; nothing wrong is seen without.
+    /// Lets go of what has expired, in a fortieth of the table. To be called about once a second; nothing wrong is seen without.
     pub fn sweep(&self, now: Now) {
-        for part in 0..PARTS {
-            loop {
-                // The lock is let go between the batches.
-                let mut part = self.write(part);
-                let before = part.len();
-                let more = part.sweep(now);
-                self.0.len.fetch_sub(before - part.len(), Ordering::Relaxed);
-                if !more {
-                    break;
-                }
-            }
-        }
+        let first = self.0.swept.fetch_add(SWEPT_AT_ONCE, Ordering::Relaxed);
+        (first..first + SWEPT_AT_ONCE).for_each(|part| self.sweep_part(part % PARTS, now));
+    }
+
+    /// Lets go of everything that has expired.
+    pub(crate) fn sweep_all(&self, now: Now) {
+        (0..PARTS).for_each(|part| self.sweep_part(part, now));
+    }
+
+    fn sweep_part(&self, part: usize, now: Now) {
+        // The lock is let go between the batches.
+        while self.changing(part, |part| part.sweep(now)) {}
     }
 
     /// Bindings held, perhaps some that have just expired.
@@ -92,25 +98,39 @@ impl Bindings {
         self.0.key.hash_one(aor)
     }
 
-    /// Whether this change may be made now, beside others that are about to add `added`. If so, its record is appended.
-    pub(crate) fn admit(&self, hash: u64, change: &Change, added: &mut isize, log: &mut Vec<u8>) -> Outcome {
+    /// Whether this change may be made now, beside others that are about to add `added`. If so, its record is appended; `true`: it is a mere
+    /// refresh.
+    pub(crate) fn admit(
+        &self,
+        hash: u64,
+        change: &Change,
+        added: &mut isize,
+        log: &mut Vec<u8>,
+    ) -> Result<bool, Outcome> {
         let part = self.read(part_of(hash));
-        let (version, standing) = part.standing(&change.aor);
+        let (version, standing) = part.standing_at(hash, &change.aor);
         if version != change.version {
-            return Outcome::Stale;
+            return Err(Outcome::Stale);
         }
         let more = change.bindings.len() as isize - standing.len() as isize;
         if more > 0 && self.len() as isize + *added + more > self.0.max as isize {
-            return Outcome::Full;
+            return Err(Outcome::Full);
         }
         *added += more;
-        Record::encode_change(&change.aor, standing, &change.bindings, log);
-        Outcome::Committed
+        Ok(Record::encode_change(&change.aor, standing, &change.bindings, log))
     }
 
     /// Makes a change that is on the disk.
-    pub(crate) fn apply(&self, hash: u64, change: Change) {
-        self.changing(part_of(hash), |part| part.apply(change.aor, change.bindings));
+    pub(crate) fn apply(&self, admitted: Admitted) {
+        let Admitted { hash, change, refresh } = admitted;
+        let mut part = self.write(part_of(hash));
+        if refresh {
+            part.refresh_at(hash, change.aor, change.bindings);
+        } else {
+            let before = part.len();
+            part.apply_at(hash, change.aor, change.bindings);
+            self.count(before, part.len());
+        }
     }
 
     /// Makes a change that was found on the disk.
@@ -133,9 +153,13 @@ impl Bindings {
         let mut part = self.write(part);
         let before = part.len();
         let result = change(&mut part);
-        // Wraps when there are fewer.
-        self.0.len.fetch_add(part.len().wrapping_sub(before), Ordering::Relaxed);
+        self.count(before, part.len());
         result
+    }
+
+    fn count(&self, before: usize, after: usize) {
+        // Wraps when there are fewer.
+        self.0.len.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// A reader who panicked has changed nothing; `Location` changes its table last.
@@ -146,6 +170,16 @@ impl Bindings {
     pub(crate) fn write(&self, part: usize) -> RwLockWriteGuard<'_, Location> {
         self.0.parts[part].write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A change that will be made when it is on the disk.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Of its address-of-record.
+    pub(crate) hash: u64,
+    pub(crate) change: Change,
+    /// Nothing but expiry and CSeq is new.
+    pub(crate) refresh: bool,
 }
 
 /// The part that an address-of-record with this hash is in.

@@ -80,7 +80,7 @@ impl Store {
 
     pub(crate) fn over(mut backend: Box<dyn Backend>, options: Options, rng: &mut Rng) -> Result<Store, StoreError> {
         let loaded = backend.load(rng)?;
-        loaded.bindings.sweep(Now::read_clocks());
+        loaded.bindings.sweep_all(Now::read_clocks());
         let accounts = Accounts::new(&options.realm, options.accounts, loaded.accounts);
         let tables = Tables::new(loaded.bindings, accounts, loaded.routes, loaded.bans, TableKey::new(rng));
         let reader = Mutex::new(backend.reader()?);

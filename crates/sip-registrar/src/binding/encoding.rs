@@ -72,6 +72,12 @@ impl Binding {
             && (self.epoch, self.q) == (other.epoch, other.q)
     }
 
+    /// Takes over what a refresh changes.
+    pub(crate) fn refresh(&mut self, new: &Binding) {
+        (self.expires_at_s, self.cseq) = (new.expires_at_s, new.cseq);
+        self.flow.clone_from(&new.flow);
+    }
+
     /// The same, refreshed.
     pub(crate) fn refreshed(&self, expires_at_s: u32, cseq: u32) -> Binding {
         Binding { expires_at_s, cseq, ..self.clone() }

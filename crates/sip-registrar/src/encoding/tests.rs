@@ -87,7 +87,7 @@ fn a_mere_refresh_is_short() {
         // The reader may still have what has ended and was let go of in memory.
         location.restore(Record::decode(&mut &encoded(&aor, &earlier)[..]).unwrap()).unwrap();
         location.restore(Record::decode(&mut &bytes[..]).unwrap()).unwrap();
-        let [read] = location.standing(&aor).1 else { panic!("one binding") };
+        let [read] = location.at(&aor).1 else { panic!("one binding") };
         assert_eq!((read.expires_at_s(), read.cseq(), read.contact()), (500, 9, old.contact()));
     }
     assert_eq!(
@@ -113,7 +113,7 @@ fn a_location_is_what_its_records_say() {
     let mut location = Location::new(rng);
     for _ in 0..100 {
         let name = AddressOfRecord::new(&rng.below(40).to_string(), "pbx.example").unwrap();
-        location.apply(name, (0..rng.below(4)).map(|_| binding(rng, None)).collect());
+        location.put(&name, (0..rng.below(4)).map(|_| binding(rng, None)).collect());
     }
     let mut bytes = Vec::new();
     location.records().for_each(|(aor, bindings)| Record::encode(aor, bindings, &mut bytes));

@@ -4,6 +4,7 @@ use crate::{AddressOfRecord, Binding};
 use engine::{Now, Rng};
 use sip_message::Transport;
 use sip_transaction::Flow;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -56,7 +57,7 @@ fn a_change_decided_from_an_old_state_is_not_carried_out() {
     let version = location.fetch(at(0), &aor("a")).version;
     assert_eq!(location.commit(Change { version, ..change.clone() }), Outcome::Committed);
     assert_eq!(location.commit(Change { version, ..change }), Outcome::Stale);
-    assert_eq!((ends(&location, 0, "a"), location.len(), location.due.len()), (vec![], 0, 0));
+    assert_eq!((ends(&location, 0, "a"), location.len()), (vec![], 0));
 }
 
 #[test]
@@ -67,48 +68,48 @@ fn what_has_ended_is_not_seen_and_then_dropped() {
     assert_eq!(ends(&location, 99, "a"), [100, 200, 150]);
     assert_eq!(ends(&location, 100, "a"), [200, 150]);
     let version = location.fetch(at(100), &aor("a")).version;
-    assert!(!location.sweep(at(99)));
+    location.sweep(at(99));
     assert_eq!(location.len(), 4);
-    assert!(!location.sweep(at(100)));
+    location.sweep(at(100));
     assert_eq!((location.len(), location.fetch(at(100), &aor("a")).version), (3, version));
     location.sweep(at(149));
     assert_eq!((location.len(), ends(&location, 149, "b").len()), (2, 0));
     location.sweep(at(1000));
-    assert!(location.is_empty() && location.records.is_empty() && location.due.is_empty());
-}
-
-#[test]
-fn one_place_in_the_sweep_however_often_a_record_changes() {
-    let mut location = Location::new(&mut Rng::from_u64(1));
-    for round in 0..100 {
-        set(&mut location, "a", &[1000 + round, 5000 - round]);
-        assert_eq!(location.due.len(), 1);
-        if round % 10 == 0 {
-            set(&mut location, "a", &[]);
-            assert_eq!(location.due.len(), 0);
-        }
-    }
-    set(&mut location, "a", &[50]);
-    location.sweep(at(50));
-    assert!(location.is_empty(), "an end that moved earlier is still met");
-    set(&mut location, "a", &[60]);
-    set(&mut location, "a", &[90]);
-    location.sweep(at(60));
-    assert_eq!(ends(&location, 60, "a"), [90], "an end that moved later is not");
-    location.sweep(at(90));
-    assert!(location.is_empty());
+    assert!(location.is_empty() && location.records.is_empty());
 }
 
 #[test]
 fn a_sweep_is_bounded_and_says_when_there_is_more() {
     let mut location = Location::new(&mut Rng::from_u64(1));
-    for user in 0..SWEEP_MAX + 1 {
-        set(&mut location, &user.to_string(), &[10]);
+    for user in 0..2 * SWEEP_MAX {
+        set(&mut location, &user.to_string(), &[10 + user as u32 % 2]);
     }
-    assert!(location.sweep(at(10)));
-    assert_eq!(location.len(), 1);
-    assert!(!location.sweep(at(10)));
+    let mut before = location.len();
+    while location.sweep(at(10)) {
+        assert!(before - location.len() <= SWEEP_MAX);
+        before = location.len();
+    }
+    assert_eq!(location.len(), SWEEP_MAX, "those that have not ended");
+    while location.sweep(at(11)) {}
     assert!(location.is_empty());
+}
+
+/// A mere refresh changes what stands in its place, unless somebody looks at it: they go on seeing what they saw.
+#[test]
+fn a_refresh_moves_nothing_and_changes_no_snapshot() {
+    let mut location = Location::new(&mut Rng::from_u64(1));
+    let (name, hash) = (aor("a"), location.key.hash_one(&aor("a")));
+    location.apply_at(hash, name.clone(), [binding(1, 100)].into());
+    let place = location.at(&name).1.as_ptr();
+    location.refresh_at(hash, name.clone(), [binding(1, 200)].into());
+    assert_eq!((location.at(&name).1.as_ptr(), ends(&location, 0, "a")), (place, vec![200]));
+    let seen = location.fetch(at(0), &name);
+    location.refresh_at(hash, name.clone(), [binding(1, 300)].into());
+    assert_eq!((seen.bindings[0].expires_at_s(), ends(&location, 0, "a")), (200, vec![300]));
+    assert_ne!(location.fetch(at(0), &name).version, seen.version);
+    location.sweep(at(300));
+    location.refresh_at(hash, name, [binding(1, 400)].into());
+    assert_eq!((ends(&location, 0, "a"), location.len()), (vec![400], 1), "it was swept meanwhile");
 }
 
 #[test]
@@ -122,4 +123,16 @@ fn a_full_location_takes_refreshes_and_removals_only() {
     assert_eq!(set(&mut location, "a", &[20]), Outcome::Committed);
     assert_eq!(set(&mut location, "c", &[20]), Outcome::Committed);
     assert_eq!(location.len(), 3);
+}
+
+impl Location {
+    /// Puts bindings there whatever there is.
+    pub(crate) fn put(&mut self, aor: &AddressOfRecord, bindings: Arc<[Binding]>) {
+        self.apply_at(self.key.hash_one(aor), aor.clone(), bindings);
+    }
+
+    /// What stands there.
+    pub(crate) fn at(&self, aor: &AddressOfRecord) -> (u64, &[Binding]) {
+        self.standing_at(self.key.hash_one(aor), aor)
+    }
 }

@@ -1,4 +1,5 @@
 use crate::backend::{Group, Row};
+use crate::bindings::{Admitted, part_of};
 use crate::{ACCOUNTS_MAX, Outcome, ROUTE_BYTES_MAX, ROUTES_MAX, Tables, Write};
 use sip_registrar::Change;
 use std::collections::HashSet;
@@ -45,11 +46,11 @@ impl Keys {
             return Admission::NotYet(Write::Bindings(change));
         }
         match tables.bindings.admit(hash, &change, &mut self.added, &mut group.log) {
-            Outcome::Committed => {
-                group.changes.push((hash, change));
+            Ok(refresh) => {
+                group.changes.push(Admitted { hash, change, refresh });
                 Admission::Taken
             }
-            other => Admission::Answered(other),
+            Err(outcome) => Admission::Answered(outcome),
         }
     }
 
@@ -60,7 +61,7 @@ impl Keys {
         }
         for aor in tables.bindings.of_users(&names) {
             let hash = tables.bindings.hash(&aor);
-            let version = tables.bindings.read(crate::bindings::part_of(hash)).standing(&aor).0;
+            let version = tables.bindings.read(part_of(hash)).standing_at(hash, &aor).0;
             let change = Change { aor, version, bindings: Arc::from([]) };
             // Swept meanwhile, if it is not taken.
             let _ = self.admit_change(change, tables, group);

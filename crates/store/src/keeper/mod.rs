@@ -145,7 +145,7 @@ impl Keeper {
     /// Makes visible what was written.
     fn show(&mut self) {
         let tables = &self.shared.tables;
-        self.group.changes.drain(..).for_each(|(hash, change)| tables.bindings.apply(hash, change));
+        self.group.changes.drain(..).for_each(|change| tables.bindings.apply(change));
         for row in self.group.rows.drain(..) {
             match row {
                 Row::Account(account) => tables.accounts.put(account),

@@ -1,4 +1,5 @@
 use crate::backend::{Backend, Group, Loaded, Query, RECORDS_PER_QUERY_MAX, Reader, Row};
+use crate::bindings::Admitted;
 use crate::{Account, Bindings, StoreError, StoredRoute};
 use calls::CallRecord;
 use engine::Rng;
@@ -132,7 +133,7 @@ impl Reader for Fallible {
 
 impl Kept {
     fn write(&mut self, group: &Group) {
-        for (_, change) in &group.changes {
+        for Admitted { change, .. } in &group.changes {
             self.bindings.insert(change.aor.clone(), change.bindings.clone());
         }
         for row in group.rows.iter().cloned() {
