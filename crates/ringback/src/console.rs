@@ -100,5 +100,40 @@ fn log(level: Level, words: impl Display) {
 
 /// A reader who has gone away is no reason to fail.
 fn write_line(to: &mut impl Write, line: &impl Display) {
-    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+    let _ = writeln!(to, "{}", harmless(line.to_string())).and_then(|()| to.flush());
+}
+
+/// What terminals are told by us; by nobody else, though words may hold what strangers have sent: their names, their phones' names.
+const OURS: [&str; 4] = ["\x1b[0m", "\x1b[1m", "\x1b[1;31m", "\x1b[1;33m"];
+
+/// Text in which every other control character, but for line ends and tabs, is shown as U+FFFD.
+fn harmless(text: String) -> String {
+    let told = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(told) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(told) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let ours = OURS.into_iter().find(|sequence| from.starts_with(sequence));
+        out.push_str(ours.unwrap_or("\u{fffd}"));
+        let taken = ours.map_or_else(|| from.chars().next().map_or(0, char::len_utf8), str::len);
+        rest = &from[taken..];
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn nobody_but_us_tells_a_terminal_anything() {
+        let shown = |text: &str| harmless(text.to_owned());
+        assert_eq!(shown("a\tb\nc \u{2713}"), "a\tb\nc \u{2713}");
+        assert_eq!(shown("\x1b[1mbold\x1b[0m"), "\x1b[1mbold\x1b[0m");
+        assert_eq!(shown("phone\x1b[31m\r\u{9b}2J\u{7}"), "phone\u{fffd}[31m\u{fffd}\u{fffd}2J\u{fffd}");
+    }
 }

@@ -221,7 +221,12 @@ fn damaged(world: &World) -> Result<()> {
     }
     let mut headless = whole.clone();
     headless[..100].fill(0);
-    let damages = [("cut", whole[..whole.len() / 2].to_vec()), ("headless", headless), ("scribbled", scribbled)];
+    let damages = [
+        ("cut", whole[..whole.len() / 2].to_vec()),
+        ("empty", Vec::new()),
+        ("headless", headless),
+        ("scribbled", scribbled),
+    ];
     for (how, bytes) in damages {
         for file in fs::read_dir(&data)?.flatten() {
             if file.file_name().to_string_lossy().starts_with("ringback.db-") {
