@@ -115,6 +115,17 @@ impl Accounts {
         both.stored.get(name).map(|known| both.account(name, known))
     }
 
+    /// How many there are of both kinds; a name that both have counts twice, and who cannot register counts, too.
+    pub fn len(&self) -> usize {
+        let both = self.read();
+        both.configured.len() + both.stored.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many are stored.
     pub fn stored_len(&self) -> usize {
         self.read().stored.len()

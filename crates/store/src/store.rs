@@ -29,6 +29,13 @@ pub struct Options {
     pub keep_records: Duration,
 }
 
+impl Default for Options {
+    /// No accounts, for no realm; records are kept for ever.
+    fn default() -> Options {
+        Options { realm: String::new(), accounts: Vec::new(), keep_records: Duration::MAX }
+    }
+}
+
 /// Everything that must survive. A clone is another handle to the same; when the last is gone, what waits is written down and the file
 /// closed.
 #[derive(Clone)]
@@ -73,8 +80,7 @@ impl Store {
     }
 
     /// One that forgets everything when it is gone.
-    pub fn volatile(rng: &mut Rng) -> Store {
-        let options = Options { realm: String::new(), accounts: Vec::new(), keep_records: Duration::MAX };
+    pub fn volatile(options: Options, rng: &mut Rng) -> Store {
         Store::over(Box::new(Nothing), options, rng).expect("it has nothing that could fail")
     }
 

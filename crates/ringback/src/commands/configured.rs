@@ -1,5 +1,6 @@
+use super::counter::{Counter, Missing};
 use crate::config::{Config, ConfigFile};
-use crate::control::{self, Client};
+use crate::control::{Client, Command};
 use crate::exit::Failure;
 use clap::Args;
 use serde_json::Value;
@@ -44,9 +45,14 @@ impl Configured {
         self.config.is_none() && self.data.is_none() && self.set.is_empty()
     }
 
-    /// Has a command done by the exchange that runs on the data folder.
-    pub(crate) fn ask(&self, command: &control::Command, each: impl FnMut(Value)) -> Result<(), Failure> {
-        self.running()?.ask(command, each)
+    /// Where commands are done: by the exchange that runs on the data folder, or here, on what is in it.
+    pub(super) fn counter(&self, missing: Missing) -> Result<Counter, Failure> {
+        Counter::open(self.read()?.0, missing)
+    }
+
+    /// Has one command done there.
+    pub(super) fn ask(&self, command: &Command, each: impl FnMut(Value)) -> Result<(), Failure> {
+        self.counter(Missing::Refuse)?.ask(command, each)
     }
 
     /// The exchange that runs on the data folder.

@@ -20,6 +20,7 @@ pub(crate) mod serve;
 pub(crate) mod user;
 
 mod configured;
+mod counter;
 
 use crate::cli::{Arguments, Command};
 use crate::console::Console;

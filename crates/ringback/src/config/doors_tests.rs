@@ -29,7 +29,7 @@ fn doors_have_defaults_and_everything_typed_arrives() {
     let config = read("").unwrap();
     assert_eq!(config.store, Store { url: "sqlite:ringback.db".into(), keep_records_days: 90 });
     assert!(config.guard.enabled && config.guard.allow[0].contains("127.0.0.7".parse().unwrap()));
-    assert_eq!((config.limits, config.user_limits.len()), (Limits::default(), 0), "routing's default is ours");
+    assert_eq!(config.limits, Limits::default(), "routing's default is ours");
     assert_eq!((config.drain, config.log), (Duration::from_secs(30), LogFormat::Text));
     let config = read(
         r#"
@@ -72,6 +72,6 @@ fn doors_have_defaults_and_everything_typed_arrives() {
         ["0049*", "*@sbc.example"]
     );
     let own = Limits { calls: 0, calls_per_hour: 200, destinations: Vec::new() };
-    assert_eq!((config.user_limits.get("anna"), config.user_limits.get("eva")), (Some(&own), None));
+    assert_eq!((config.users[0].limits.as_ref(), &config.users[1].limits), (Some(&own), &None));
     assert_eq!((config.drain, config.log), (Duration::ZERO, LogFormat::Json));
 }

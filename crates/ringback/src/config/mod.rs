@@ -8,6 +8,7 @@ mod listen;
 mod problem;
 mod read;
 mod route;
+mod stored;
 mod table;
 mod trunk;
 mod user;
@@ -23,13 +24,13 @@ mod tests;
 
 pub(crate) use file::ConfigFile;
 pub(crate) use problem::Problem;
+pub(crate) use stored::{read_forwards, read_route, route_name};
 pub(crate) use value::{Kind, Origin, Value};
 
 use routing::{Limits, Network, Rules};
 use server::Mode;
 use sip_auth::Algorithm;
 use sip_message::Transport;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,8 +66,6 @@ pub(crate) struct Config {
     pub(crate) guard: Guard,
     /// What the calls of a user may come to who has no limits of their own.
     pub(crate) limits: Limits,
-    /// The limits of those users of the configuration who have their own.
-    pub(crate) user_limits: BTreeMap<String, Limits>,
     /// How long calls under way are waited for before we stop.
     pub(crate) drain: Duration,
     pub(crate) log: LogFormat,

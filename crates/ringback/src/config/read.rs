@@ -12,7 +12,6 @@ use routing::{Limits, Rules, Trunk, Trunks};
 use server::Mode;
 use sip_auth::Algorithm;
 use sip_message::{Scheme, Uri};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +61,7 @@ impl Reader<'_> {
         let domains = self.take("domains", domains);
         let ours = if domains.is_empty() { machine_names() } else { domains.clone() };
         let limits = limits::of_everybody(self);
-        let (users, user_limits) = self.users(&auth, &ours, &limits, chance);
+        let users = self.users(&auth, &ours, &limits, chance);
         let rules = self.rules(&ours);
         // Known and checked; used by nothing as long as there is no relay.
         self.take("media.ports", ports);
@@ -84,7 +83,6 @@ impl Reader<'_> {
             store: self.store(),
             guard: guard::read(self),
             limits,
-            user_limits,
             drain: Duration::from_secs(
                 self.take("serve.drain_s", |value, key| value.number(key, 0..DRAIN_S_MAX + 1)).into(),
             ),
@@ -172,27 +170,18 @@ impl Reader<'_> {
         registrar
     }
 
-    fn users(
-        &mut self,
-        auth: &Auth,
-        domains: &[String],
-        limits: &Limits,
-        chance: &mut engine::Rng,
-    ) -> (Vec<Account>, BTreeMap<String, Limits>) {
-        let (mut users, mut own_limits): (Vec<Account>, _) = (Vec::new(), BTreeMap::new());
+    fn users(&mut self, auth: &Auth, domains: &[String], limits: &Limits, chance: &mut engine::Rng) -> Vec<Account> {
+        let mut users: Vec<Account> = Vec::new();
         for value in self.take("user", Value::list) {
             match user::read(&value, &auth.realm, domains, &auth.algorithms, limits, chance) {
-                Ok((user, _)) if users.iter().any(|other| other.name == user.name) => {
+                Ok(user) if users.iter().any(|other| other.name == user.name) => {
                     self.problems.push(value.problem(format!("user {} is there twice", user.name), "remove one"));
                 }
-                Ok((user, limits)) => {
-                    own_limits.extend(limits.map(|limits| (user.name.clone(), limits)));
-                    users.push(user);
-                }
+                Ok(user) => users.push(user),
                 Err(problems) => self.problems.extend(problems),
             }
         }
-        (users, own_limits)
+        users
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn read(
     algorithms: &[Algorithm],
     everybody: &Limits,
     chance: &mut engine::Rng,
-) -> Result<(Account, Option<Limits>), Vec<Problem>> {
+) -> Result<Account, Vec<Problem>> {
     let mut problems = Vec::new();
     let Some(table) = Table::open(value, "a user", USER, &mut problems) else { return Err(problems) };
     let mut text = |key| table.take(key, &mut problems, Value::text).zip(table.get(key));
@@ -86,7 +86,7 @@ pub(super) fn read(
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok((Account { forwards, ..Account::new(&name, realm, secrets) }, limits))
+    Ok(Account { forwards, limits, ..Account::new(&name, realm, secrets) })
 }
 
 /// Reads the `forward = {}` of a user.

@@ -8,10 +8,8 @@ pub(crate) enum Command {
     RegLs {},
     /// Removes the bindings of an address-of-record, or one of them.
     RegRm { aor: String, contact: Option<String> },
-    /// Reads changed accounts now.
-    UserRefresh {},
-    /// Asks whether the account of that name is in the configuration.
-    UserConfigured { name: String },
+    /// The realm and the algorithms that secrets must be made for.
+    Realm {},
     /// The accounts.
     UserLs {},
     /// One account.
@@ -90,6 +88,19 @@ pub(crate) struct Forwards {
     pub(crate) no_answer_after_s: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) not_registered: Option<String>,
+}
+
+impl Forwards {
+    pub(crate) fn of(forwards: &routing::Forwards) -> Forwards {
+        let text = |place: &Option<routing::Place>| place.as_ref().map(|place| place.as_str().to_owned());
+        Forwards {
+            always: text(&forwards.always),
+            busy: text(&forwards.busy),
+            no_answer: text(&forwards.no_answer),
+            no_answer_after_s: forwards.no_answer.is_some().then_some(forwards.no_answer_after_s),
+            not_registered: text(&forwards.not_registered),
+        }
+    }
 }
 
 impl Secrets {

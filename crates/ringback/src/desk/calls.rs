@@ -2,7 +2,9 @@ use super::{Desk, Values, one};
 use crate::exit::Failure;
 use crate::moment::rfc3339;
 use serde_json::{Value, json};
-use server::{CallId, CallState, CallSummary, Order, Report, Story};
+use server::{CallId, CallRecord, CallState, CallSummary, Order, Report, Story};
+use std::time::{Duration, UNIX_EPOCH};
+use store::Query;
 
 /// What both ends are told of a call that an operator ends (RFC 3326).
 const BY_OPERATOR: &str = "SIP;cause=200;text=\"Ended by the operator\"";
@@ -32,6 +34,23 @@ impl Desk {
                 "nothing is remembered of a call {call}; `ringback calls ls` and `ringback calls history` have names and Call-IDs"
             ))),
         }
+    }
+
+    /// Calls that are over.
+    pub(super) async fn history(
+        &self,
+        since: Option<u64>,
+        until: Option<u64>,
+        user: Option<String>,
+        limit: u32,
+    ) -> Result<Values, Failure> {
+        let moment = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let (since, until) = (since.and_then(moment), until.and_then(moment));
+        let query = Query { since, until, user, limit_max: limit as usize };
+        let store = self.store().clone();
+        let records = tokio::task::spawn_blocking(move || store.records(&query)).await;
+        let records = records.map_err(|error| Failure::negative(format!("the records cannot be read: {error}")))??;
+        Ok(Box::new(records.into_iter().map(|record| record_of(&record))))
     }
 
     pub(super) async fn hang_up(&self, id: String) -> Result<Values, Failure> {
@@ -74,6 +93,26 @@ fn summary(call: &CallSummary) -> Value {
         },
         "started": rfc3339(call.started),
         "answered": call.answered.map(rfc3339),
+    })
+}
+
+fn record_of(record: &CallRecord) -> Value {
+    let talked = record.answered.and_then(|answered| record.ended.duration_since(answered).ok());
+    json!({
+        "id": record.id.to_string(),
+        "call_id": record.call_id,
+        "from": record.from,
+        "to": record.to,
+        "caller": record.caller,
+        "callee": record.callee,
+        "source": record.source.to_string(),
+        "started": rfc3339(record.started),
+        "answered": record.answered.map(rfc3339),
+        "ended": rfc3339(record.ended),
+        "talked_s": talked.map_or(0, |talked| talked.as_secs()),
+        "end": record.end.to_string(),
+        "status": record.status,
+        "how": record.how,
     })
 }
 

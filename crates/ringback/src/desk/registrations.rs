@@ -7,12 +7,17 @@ use sip_registrar::Binding;
 impl Desk {
     pub(super) fn bindings(&self) -> Values {
         let now = Now::read_clocks();
-        let all = self.world.bindings().all(now);
+        let all = self.store().bindings().all(now);
         Box::new(all.into_iter().map(move |(aor, binding)| described(now, aor.as_str(), &binding)))
     }
 
     pub(super) async fn remove_bindings(&self, aor: String, contact: Option<String>) -> Result<Values, Failure> {
-        one(json!({"removed": self.world.store.unbind(Now::read_clocks(), &aor, contact.as_deref())}))
+        let store = self.store().clone();
+        let unbind = move || store.unbind(Now::read_clocks(), &aor, contact.as_deref());
+        match tokio::task::spawn_blocking(unbind).await.ok().flatten() {
+            Some(removed) => one(json!({"removed": removed})),
+            None => Err(Failure::negative(format!("nothing is removed: {}", self.store().health()))),
+        }
     }
 }
 

@@ -71,6 +71,16 @@ impl Certificates {
         latest
     }
 
+    /// Goes on with other files; connections that are open keep what they have. After an error everything is as it was.
+    pub(crate) fn reconfigure(&mut self, files: config::Tls, now: SystemTime) -> Result<Vec<String>, Failure> {
+        let (before, seen) = (std::mem::replace(&mut self.files, files), self.seen.clone());
+        let outcome = self.read(now, false);
+        if outcome.is_err() {
+            (self.files, self.seen) = (before, seen);
+        }
+        outcome
+    }
+
     /// Takes over what has changed in the files; connections that are open keep what they have. `None`: nothing has.
     pub(crate) fn refresh(&mut self, now: SystemTime) -> Option<Result<Vec<String>, Failure>> {
         self.looks += 1;

@@ -9,13 +9,13 @@ mod world;
 pub(crate) use certificates::{Certificates, check_certificates};
 pub(crate) use gate::{Gate, GateConfig, GateTotals};
 pub(crate) use names::{is_host, lan_addresses, machine_names};
+use status::Seen;
 pub(crate) use world::World;
 
 use net::{DnsConfig, ListenConfig, ListenError, LocalAddress, Orders, ServeConfig, Serving, Tap, Tls};
 use server::Server;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use store::{Accounts, Store};
 
 /// What an exchange is made of.
 pub(crate) struct Setup {
@@ -23,13 +23,10 @@ pub(crate) struct Setup {
     pub(crate) drivers: usize,
     /// Its domains get the ports that are listened on.
     pub(crate) server: server::Config,
-    pub(crate) accounts: Accounts,
-    pub(crate) store: Store,
+    pub(crate) world: World,
     pub(crate) dns: DnsConfig,
     /// Without it there is no TLS.
     pub(crate) tls: Option<Tls>,
-    /// Without it, all sources are let in.
-    pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) tap: Option<Arc<dyn Tap>>,
 }
 
@@ -39,30 +36,31 @@ pub(crate) struct Exchange {
     /// The way into its shards.
     pub(crate) orders: Orders,
     pub(crate) world: World,
+    /// For monitors.
+    pub(crate) seen: Seen,
 }
 
 impl Exchange {
     /// Opens the sockets and starts the drivers.
     pub(crate) fn start(setup: Setup) -> Result<Exchange, ListenError> {
-        let (accounts, store) = (setup.accounts.clone(), setup.store.clone());
-        let world =
-            World { accounts, store, auth_required: setup.server.auth_required, gate: setup.gate.clone() };
+        let Setup { listen, drivers, server, world, dns, tls, tap } = setup;
+        let server = server::Config { tls: tls.is_some(), ..server };
         let serve = ServeConfig {
             name: "exchange",
-            listen: setup.listen.clone(),
-            drivers: setup.drivers.max(1),
-            dns: setup.dns.clone(),
-            tls: setup.tls.clone(),
-            gate: setup.gate.clone().map(|gate| gate as Arc<dyn net::Gate>),
-            tap: setup.tap.clone(),
+            listen,
+            drivers: drivers.max(1),
+            dns,
+            tls,
+            gate: world.gate.clone().map(|gate| gate as Arc<dyn net::Gate>),
+            tap,
             ..ServeConfig::default()
         };
-        let keys = setup.server.keys;
+        let keys = server.keys;
         let make = move |shard: usize, addresses: &[LocalAddress]| {
-            Server::new(setup.server_config(addresses), shard as u16, net::system_rng())
+            Server::new(listening_at(&server, addresses), shard as u16, net::system_rng())
         };
         let (serving, orders) = net::serve(serve, keys, make, world.clone())?;
-        Ok(Exchange { serving, orders, world })
+        Ok(Exchange { serving, orders, world, seen: Seen::default() })
     }
 
     /// What it listens on.
@@ -79,21 +77,19 @@ impl Exchange {
     pub(crate) fn is_whole(&self) -> bool {
         self.serving.is_whole()
     }
-
-    /// Sends what is under way, and stops.
-    pub(crate) fn stop(self) {
-        self.serving.stop();
-    }
 }
 
-impl Setup {
-    fn server_config(&self, addresses: &[LocalAddress]) -> server::Config {
-        let mut ports: Vec<u16> = addresses.iter().map(|local| local.address.port()).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let domains = self.server.domains.clone().on_ports(ports);
-        server::Config { domains, tls: self.tls.is_some(), ..self.server.clone() }
-    }
+/// The same for who listens there: its domains are reached on those ports.
+pub(crate) fn listening_at(server: &server::Config, addresses: &[LocalAddress]) -> server::Config {
+    let mut ports: Vec<u16> = addresses.iter().map(|local| local.address.port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    server::Config { domains: server.domains.clone().on_ports(ports), ..server.clone() }
+}
+
+/// What the exchange is called: its domains, or else this machine's names.
+pub(crate) fn names(config: &crate::config::Config) -> Vec<String> {
+    if config.domains.is_empty() { machine_names() } else { config.domains.clone() }
 }
 
 /// The addresses to listen on. Of those that nobody chose, IPv6 is left out on a machine without it.

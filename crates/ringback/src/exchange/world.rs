@@ -1,57 +1,85 @@
-use super::Gate;
-use engine::Now;
+use super::{Gate, GateConfig};
+use crate::config::Config;
+use engine::{Now, Rng};
 use net::{Backend, Later};
 use server::{Answer, Ask, Event, Input, Server};
 use sip_registrar::Outcome;
-use std::sync::Arc;
-use store::{Account, Accounts, Bindings, Store, StoreError, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::{DataFolder, Options, Store, StoreError, Write};
 
-/// What the exchange's shards ask for is in memory, so that each is answered at once; what they change, when it is on the disk. A clone is another handle to the same.
+/// What the exchange's shards ask for is in memory, so that each is answered at once; what they change, when it is on the disk. A clone is
+/// another handle to the same.
 #[derive(Clone)]
 pub(crate) struct World {
-    pub(super) accounts: Accounts,
     pub(crate) store: Store,
-    pub(super) auth_required: bool,
+    /// Without it, all sources are let in.
     pub(crate) gate: Option<Arc<Gate>>,
+    auth_required: bool,
+    keeps_records: bool,
+    counts: Arc<Counts>,
+}
+
+/// What nobody writes down.
+#[derive(Default)]
+struct Counts {
+    ended: AtomicU64,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// A call beyond a user's limits.
+struct Refused {
+    user: String,
+    why: String,
+    /// How many there were before it of which nobody was told.
+    more: u64,
 }
 
 impl World {
-    /// The names of all accounts, sorted.
-    pub(crate) fn account_names(&self) -> Vec<String> {
-        self.accounts.names()
+    /// What is in a data folder, whose lock the caller holds.
+    pub(crate) fn open(folder: &DataFolder, config: &Config, rng: &mut Rng) -> Result<World, StoreError> {
+        let options = Options {
+            realm: config.auth.realm.clone(),
+            accounts: config.users.clone(),
+            keep_records: Duration::from_secs(86_400 * u64::from(config.store.keep_records_days)),
+        };
+        let store = Store::open(folder, &config.store.url, options, rng)?;
+        store.take_over_users(folder)?;
+        let gate = Gate::over(&store, Now::read_clocks(), &GateConfig::new(config), rng);
+        let keeps_records = config.store.keep_records_days > 0;
+        Ok(World { keeps_records, ..World::of(store, Some(Arc::new(gate)), config.auth.required) })
     }
 
-    /// Whether the configuration has an account of this name.
-    pub(crate) fn is_configured(&self, name: &str) -> bool {
-        self.accounts.is_configured(name)
+    /// Over a store, which is told of no calls.
+    pub(crate) fn of(store: Store, gate: Option<Arc<Gate>>, auth_required: bool) -> World {
+        World { store, gate, auth_required, keeps_records: false, counts: Arc::default() }
     }
 
-    /// Reads changed accounts. Who is gone, or has another password, is not registered any more.
-    pub(crate) fn refresh_accounts(&self) -> Result<(), StoreError> {
-        self.drop_bindings(&self.accounts.refresh()?);
-        Ok(())
-    }
-
-    /// Takes these accounts in the place of the configured ones, with the same consequences.
-    pub(crate) fn configure_accounts(&self, configured: Vec<Account>) -> Result<(), StoreError> {
-        self.drop_bindings(&self.accounts.configure(configured)?);
-        Ok(())
-    }
-
-    /// What is bound to whom.
-    pub(crate) fn bindings(&self) -> &Bindings {
-        self.store.bindings()
-    }
-
-    fn drop_bindings(&self, names: &[String]) {
+    /// Takes these accounts in the place of the configured ones. Who is gone, or has another password, is not registered any more.
+    pub(crate) fn configure_accounts(&self, configured: Vec<store::Account>) -> Result<(), StoreError> {
+        let names = self.store.accounts().configure(configured)?;
         // Where nobody proves who they are, accounts have no say in who is registered.
         if self.auth_required && !names.is_empty() {
-            self.store.change(Write::UnbindUsers(names.to_vec()), drop);
+            self.store.change(Write::UnbindUsers(names), drop);
         }
+        Ok(())
+    }
+
+    /// Calls that have ended since the exchange began.
+    pub(crate) fn calls_ended(&self) -> u64 {
+        self.counts.ended.load(Relaxed)
+    }
+
+    /// Words on a call that was refused because its user had come to their limits, if that has happened since the last time.
+    pub(crate) fn take_refused(&self) -> Option<String> {
+        let Refused { user, why, more } = lock(&self.counts.refused).take()?;
+        let rest = if more > 0 { format!(" (and {more} more calls, of this or other users)") } else { String::new() };
+        Some(format!("a call of user {user} was refused: {why}{rest}"))
     }
 
     fn may_be_registered(&self, aor: &sip_registrar::AddressOfRecord) -> bool {
-        !self.auth_required || self.accounts.contains(aor.user())
+        !self.auth_required || self.store.accounts().contains(aor.user())
     }
 }
 
@@ -61,31 +89,49 @@ impl Backend<Server> for World {
     }
 
     fn handle_event(&mut self, now: Now, event: Event) {
-        let Some(gate) = &self.gate else { return };
         match event {
-            Event::Offence { source, offence } => gate.handle_offence(now, source, offence),
-            Event::Known { source } => gate.handle_known(now, source),
-            Event::OverLimit { .. } | Event::Ended(_) | Event::Report { .. } => {}
+            Event::Offence { source, offence } => {
+                if let Some(gate) = &self.gate {
+                    gate.handle_offence(now, source, offence);
+                }
+            }
+            Event::Known { source } => {
+                if let Some(gate) = &self.gate {
+                    gate.handle_known(now, source);
+                }
+            }
+            Event::OverLimit { user, why } => {
+                let mut refused = lock(&self.counts.refused);
+                let more = refused.as_ref().map_or(0, |refused| refused.more + 1);
+                *refused = Some(Refused { user, why, more });
+            }
+            Event::Ended(record) => {
+                self.counts.ended.fetch_add(1, Relaxed);
+                if self.keeps_records {
+                    self.store.change(Write::Record(record), drop);
+                }
+            }
+            // net hands those to who has asked.
+            Event::Report { .. } => {}
         }
     }
 }
 
 impl World {
     fn answer(&self, now: Now, ask: Ask, later: &Later<Input>) -> Option<Answer> {
+        let accounts = self.store.accounts();
         Some(match ask {
-            Ask::Credentials { ticket, user } => Answer::Credentials {
-                ticket,
-                secrets: self.accounts.secrets(&user),
-                limits: self.accounts.limits(&user),
-            },
+            Ask::Credentials { ticket, user } => {
+                Answer::Credentials { ticket, secrets: accounts.secrets(&user), limits: accounts.limits(&user) }
+            }
             Ask::Bindings { ticket, aor } => {
                 let user = aor.user();
-                let (forwards, limits) = (self.accounts.forwards(user), self.accounts.limits(user));
-                let account = self.accounts.contains(user).then_some(server::Account { forwards, limits });
-                Answer::Bindings { ticket, snapshot: self.bindings().fetch(now, &aor), account }
+                let (forwards, limits) = (accounts.forwards(user), accounts.limits(user));
+                let account = accounts.contains(user).then_some(server::Account { forwards, limits });
+                Answer::Bindings { ticket, snapshot: self.store.bindings().fetch(now, &aor), account }
             }
             Ask::Registrar(sip_registrar::Ask::Fetch { ticket, aor }) => {
-                let snapshot = self.bindings().fetch(now, &aor);
+                let snapshot = self.store.bindings().fetch(now, &aor);
                 Answer::Registrar(sip_registrar::Answer::Fetched { ticket, snapshot })
             }
             // It was let in a moment before the account went.
@@ -106,4 +152,8 @@ impl World {
 
 fn committed(ticket: u64, outcome: Outcome) -> Answer {
     Answer::Registrar(sip_registrar::Answer::Committed { ticket, outcome })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

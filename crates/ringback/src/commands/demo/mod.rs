@@ -4,7 +4,7 @@ mod ladder;
 mod likeness;
 
 use crate::console::Console;
-use crate::exchange::{Exchange, Setup};
+use crate::exchange::{Exchange, Setup, World};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::wav;
 use clap::Args;
@@ -21,7 +21,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
-use store::{Account, Accounts, Store};
+use store::{Account, Options, Store};
 
 const REALM: &str = "ringback";
 /// Anything on one machine takes less.
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     ladder.name_ports([&phones[0], &phones[1]].map(|phone| phone.local_addresses()[0].address.port()));
     let heard = call(&phones, &speech, Duration::from_secs(arguments.seconds), &ladder);
     drop(phones);
-    exchange.stop();
+    drop(exchange);
     // The last who could add a line; then the printer comes to its end.
     drop(ladder);
     let _ = printer.join();
@@ -73,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
 fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange, Failure> {
     let account = |(name, password): (&str, &String)| Account::new(name, REALM, Secrets::new(name, REALM, password));
     let accounts = SPEECH.iter().map(|(name, _)| *name).zip(passwords).map(account).collect();
+    let options = Options { realm: REALM.to_owned(), accounts, keep_records: Duration::ZERO };
     let mut rng = net::system_rng();
     let mut secret = [0; 32];
     rng.fill(&mut secret);
@@ -84,11 +85,9 @@ fn start_exchange(passwords: &[String; 2], tap: Arc<dyn Tap>) -> Result<Exchange
             realm: REALM.to_owned(),
             ..server::Config::new(domains, server::Keys::from_secret(secret))
         },
-        accounts: Accounts::load(REALM, accounts, None)?,
-        store: Store::volatile(&mut rng),
+        world: World::of(Store::volatile(options, &mut rng), None, true),
         dns: net::DnsConfig::default(),
         tls: None,
-        gate: None,
         tap: Some(tap),
     };
     Exchange::start(setup).map_err(Failure::usage)

@@ -1,19 +1,21 @@
 use super::{Test, YesNo};
-use crate::config::Config;
+use crate::commands::counter::Missing;
+use crate::config::{self, Config};
+use crate::control::{self, Command};
 use crate::exchange::machine_names;
 use crate::exit::Failure;
 use engine::Now;
-use routing::Facts;
+use routing::{Facts, Forwards};
 use server::Domains;
 use sip_message::{Builder, HeaderName, Message, Uri};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
-use store::{Accounts, DataFolder};
 
 /// A request that nobody has sent, and the exchange that gets it.
 pub(super) struct Case {
     pub(super) config: Config,
-    pub(super) accounts: Accounts,
+    pub(super) users: BTreeMap<String, Forwards>,
     domains: Domains,
     /// Of some request; the rules look at its Request-URI apart from it.
     message: Message,
@@ -30,9 +32,8 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn new(test: &Test) -> Result<Case, Failure> {
-        let (config, _) = test.configured.read()?;
-        let file = config.data.is_dir().then(|| DataFolder::at(&config.data).users_file());
-        let accounts = Accounts::load(&config.auth.realm, config.users.clone(), file)?;
+        let (mut config, _) = test.configured.read()?;
+        let users = add_what_is_stored(&mut config, test)?;
         let names = if config.domains.is_empty() { machine_names() } else { config.domains.clone() };
         let listen = &config.listen;
         let addresses = [&listen.udp, &listen.tcp, &listen.tls, &listen.ws, &listen.wss].into_iter().flatten();
@@ -58,7 +59,7 @@ impl Case {
         };
         let message = message(test, &from, &to)?;
         let mut case = Case {
-            accounts,
+            users,
             domains,
             message,
             from,
@@ -134,7 +135,7 @@ impl Case {
         if self.trunk.is_some() || !self.config.auth.required {
             return None;
         }
-        self.name_used().filter(|name| self.accounts.contains(name))
+        self.name_used().filter(|name| self.users.contains_key(name))
     }
 
     /// No address of ours in particular.
@@ -174,4 +175,24 @@ fn message(test: &Test, from: &str, to: &str) -> Result<Message, Failure> {
     }
     Message::parse(builder.finish())
         .map_err(|malformed| Failure::usage(format!("there can be no such request: {}", malformed.defect.reason())))
+}
+
+/// Adds the rules that are set at run time, and gives the users: the configured ones and those that are stored.
+fn add_what_is_stored(config: &mut Config, test: &Test) -> Result<BTreeMap<String, Forwards>, Failure> {
+    let mut users: BTreeMap<String, Forwards> =
+        config.users.iter().map(|user| (user.name.clone(), user.forwards.clone())).collect();
+    let mut counter = test.configured.counter(Missing::Spare)?;
+    counter.ask(&Command::UserLs {}, |user| {
+        let name = user["user"].as_str().filter(|_| user["from"] != "configuration" && user["usable"] == true);
+        let Some(name) = name.filter(|name| !users.contains_key(*name)) else { return };
+        let forwards = serde_json::from_value::<control::Forwards>(user["forward"].clone()).unwrap_or_default();
+        users.insert(name.to_owned(), config::read_forwards(name, &forwards).unwrap_or_default());
+    })?;
+    let mut more = Vec::new();
+    counter.ask(&Command::RouteLs {}, |route| {
+        let (name, toml) = (route["route"].as_str().unwrap_or_default(), route["toml"].as_str().unwrap_or_default());
+        more.extend(config::read_route(name, toml, config.rules.trunks().as_slice()));
+    })?;
+    config.rules = std::mem::take(&mut config.rules).followed_by(more);
+    Ok(users)
 }

@@ -1,6 +1,7 @@
-//! `ringback route`: what would become of a request. Nothing is sent.
+//! `ringback route`: what would become of a request, and the rules that are set at run time.
 
 mod case;
+mod stored;
 mod trial;
 
 use super::configured::Configured;
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sip_message::Transport;
 use std::net::IpAddr;
 
-/// Tries the dial rules.
+/// Tries the dial rules; sets some at run time.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: ringback route test --from 100 --to 0301234 --config ringback.toml")]
 pub(crate) struct Arguments {
@@ -26,6 +27,17 @@ enum Verb {
         after_help = "Exit codes: 0 it leads somewhere; 1 it is refused; 2 wrong usage or configuration."
     )]
     Test(Test),
+    /// Sets a rule, in force at once: it is asked after those of the configuration, in the order in which they were first set
+    #[command(
+        before_help = "Example: ringback route add night.toml          with name, when, do and to as in one [[route]]"
+    )]
+    Add(stored::Add),
+    /// Lists the rules that are set
+    #[command(before_help = "Example: ringback route ls")]
+    Ls(Configured),
+    /// Takes a rule away that is set
+    #[command(before_help = "Example: ringback route rm night")]
+    Rm(stored::Rm),
 }
 
 /// What the request looks like.
@@ -72,6 +84,9 @@ impl Arguments {
     pub(crate) fn configured(&mut self) -> &mut Configured {
         match &mut self.verb {
             Verb::Test(test) => &mut test.configured,
+            Verb::Add(add) => &mut add.configured,
+            Verb::Ls(configured) => configured,
+            Verb::Rm(rm) => &mut rm.configured,
         }
     }
 }
@@ -79,6 +94,9 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     match &arguments.verb {
         Verb::Test(test) => trial::run(test, console),
+        Verb::Add(add) => stored::add(add, console),
+        Verb::Ls(configured) => stored::list(configured, console),
+        Verb::Rm(rm) => stored::remove(rm, console),
     }
 }
 

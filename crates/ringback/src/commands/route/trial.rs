@@ -140,14 +140,14 @@ impl Trial<'_> {
     /// A user of ours is called.
     fn reach(&mut self, user: &str, trail: &mut Vec<String>) -> Result<End, Failure> {
         let case = self.case;
-        if !case.accounts.contains(user) && case.config.auth.required {
+        if !case.users.contains_key(user) && case.config.auth.required {
             return refused(480, format!("nobody is called {user} here, which callers are not told from being away"));
         }
         if trail.iter().any(|earlier| earlier == user) || trail.len() >= DIVERSIONS_MAX {
             return refused(480, format!("forwards lead round and round: {} -> {user}", trail.join(" -> ")));
         }
         let registered = case.registered(user);
-        let forwards = case.accounts.forwards(user).filter(|_| case.is_call());
+        let forwards = case.users.get(user).filter(|_| case.is_call());
         let elsewhere = forwards.as_deref().and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
             (Some(place), _) => Some((place, "every call")),
             (None, Some(place)) if registered == Some(false) => Some((place, "what finds no phone of theirs")),
@@ -213,7 +213,7 @@ impl Trial<'_> {
     fn lead(&mut self, to: &Destination<'_>, before: &str) {
         let user = if to.ours { self.case.user_of(&to.uri) } else { None };
         let what = match (&user, to.trunk) {
-            (Some(user), _) if self.case.accounts.contains(user) => format!("user {user}"),
+            (Some(user), _) if self.case.users.contains_key(user) => format!("user {user}"),
             (Some(user), _) => format!("{user}, who is none of our users"),
             (None, Some(trunk)) => format!("{}, which is trunk {}", to.uri, trunk.name),
             (None, None) => to.uri.clone(),

@@ -141,7 +141,7 @@ fn who_was_banned_before_is_banned_still() {
 #[test]
 fn bans_and_good_names_outlive_a_restart() {
     let (now, mut rng) = (Now::read_clocks(), Rng::from_u64(1));
-    let store = Store::volatile(&mut rng);
+    let store = Store::volatile(store::Options::default(), &mut rng);
     let gate = Gate::over(&store, now, &config(), &mut rng);
     gate.handle_offence(now, nth(1), Offence::Scanner);
     gate.ban(now, network("12.0.0.0/16"), now.wall + 3600 * S, "at command").expect("not allowed");

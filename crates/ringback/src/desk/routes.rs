@@ -1,0 +1,38 @@
+use super::{Desk, Values, done};
+use crate::config;
+use crate::exit::Failure;
+use serde_json::json;
+use store::{StoredRoute, Write};
+
+impl Desk {
+    pub(super) fn list_routes(&self) -> Values {
+        let settings = self.settings();
+        let routes = self.store().routes();
+        let described = move |route: StoredRoute| {
+            let rule = config::read_route(&route.name, &route.toml, settings.config.rules.trunks().as_slice());
+            match rule {
+                Ok(rule) => json!({"route": route.name, "words": rule.to_string(), "toml": route.toml}),
+                Err(wrong) => json!({"route": route.name, "wrong": wrong, "toml": route.toml}),
+            }
+        };
+        Box::new(routes.to_vec().into_iter().map(described))
+    }
+
+    pub(super) async fn add_route(&self, name: String, toml: String) -> Result<Values, Failure> {
+        let settings = self.settings();
+        config::read_route(&name, &toml, settings.config.rules.trunks().as_slice()).map_err(Failure::usage)?;
+        self.write(Write::PutRoute(Box::new(StoredRoute { name, toml }))).await?;
+        self.tell_shards().await;
+        done()
+    }
+
+    pub(super) async fn remove_route(&self, name: String) -> Result<Values, Failure> {
+        if !self.write(Write::RemoveRoute(name.clone())).await? {
+            return Err(Failure::negative(format!(
+                "there is no stored route {name}; `ringback route ls` has those that are"
+            )));
+        }
+        self.tell_shards().await;
+        done()
+    }
+}
