@@ -4,11 +4,11 @@
 mod support;
 
 use bytes::Bytes;
-use net::{Direction, ListenConfig, ListenError, SHARD_QUEUE_MAX, ServeConfig, Tap};
+use net::{Direction, Gate, ListenConfig, ListenError, SHARD_QUEUE_MAX, ServeConfig, Tap};
 use sip_message::Transport;
 use sip_transaction::Flow;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use support::{Do, LONG, Saw, Stage, loopback, refusal, transactions};
 
@@ -249,8 +249,19 @@ fn an_address_that_is_not_ours_is_refused() {
 }
 
 #[test]
-fn an_engine_hears_that_its_driver_is_overloaded_and_that_it_is_so_no_more() {
-    let stage = Stage::new(udp(1));
+fn an_engine_and_the_gate_hear_that_their_driver_is_overloaded_and_that_it_is_so_no_more() {
+    #[derive(Default)]
+    struct Open(Mutex<Vec<bool>>);
+    impl Gate for Open {
+        fn admits(&self, _: engine::Now, _: SocketAddr) -> bool {
+            true
+        }
+        fn handle_overload(&self, _: engine::Now, overloaded: bool) {
+            self.0.lock().expect("a lock").push(overloaded);
+        }
+    }
+    let gate = Arc::<Open>::default();
+    let stage = Stage::new(ServeConfig { gate: Some(gate.clone()), ..udp(1) });
     let (peer, _) = peer();
     let local = stage.address(Transport::Udp);
     // More than any kernel's default lets wait; what does not fit is lost, as it would be.
@@ -279,4 +290,8 @@ fn an_engine_hears_that_its_driver_is_overloaded_and_that_it_is_so_no_more() {
     }
     while next_but_packets() != Saw::Overloaded(false) {}
     assert_eq!(stage.serving.totals().overloads, 1);
+    while gate.0.lock().expect("a lock").len() < 2 {
+        std::thread::yield_now(); // it is told right after the engine
+    }
+    assert_eq!(*gate.0.lock().expect("a lock"), [true, false]);
 }

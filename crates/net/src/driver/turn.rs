@@ -202,6 +202,9 @@ impl<E: Engine, B: Backend<E>> Driver<E, B> {
         let mut arrived = std::mem::take(&mut self.arrived);
         if let Some(overloaded) = self.overloaded.take() {
             self.engine.handle_overload(now, overloaded);
+            if let Some(gate) = &self.wires.gate {
+                gate.handle_overload(now, overloaded);
+            }
         }
         let messages = arrived.datagrams.len() + arrived.streams.len() + arrived.parcels.len() + arrived.news.len();
         // They are no work, but the more there are, the sooner the kernel's queue is full again.

@@ -20,7 +20,7 @@ pub(crate) use alarm::Alarm;
 pub(crate) use descriptors::raise_descriptor_limit;
 pub use pause::thread_cpu_time;
 pub(crate) use pause::{pause, precise_pauses, wait_readable};
-pub(crate) use queue::receive_queue;
+pub(crate) use queue::{force_receive_room, receive_queue};
 pub(crate) use receive::{Arena, join_received, report_local_address};
 #[cfg(test)]
 pub(crate) use send::refuse_segments;

@@ -1,6 +1,6 @@
 use crate::island::{
-    Arena, SendSlot, cuts_segments, is_no_checksum, join_received, receive_queue, report_local_address,
-    report_unreachable, send_batch, wait_readable,
+    Arena, SendSlot, cuts_segments, force_receive_room, is_no_checksum, join_received, receive_queue,
+    report_local_address, report_unreachable, send_batch, wait_readable,
 };
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -84,8 +84,10 @@ impl<T> UdpBatch<T> {
             socket.set_only_v6(true)?;
         }
         socket.set_reuse_port(share_port)?;
-        // Larger buffers are a wish; less is no error.
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        // Larger buffers are a wish; less is no error. What comes while a turn lasts must fit, a flood included.
+        if force_receive_room(socket.as_fd(), SOCKET_BUFFER_BYTES).is_err() {
+            let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        }
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
         if address.ip().is_unspecified() {
             report_local_address(socket.as_fd(), address.is_ipv6())?;

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use store::{Store, Write};
 
 /// Parts of the guard, each behind its own lock: so many that drivers seldom meet.
@@ -13,6 +13,15 @@ const PARTS: usize = 64;
 
 /// Bans that are named in one line of the log; the others are counted.
 const BANS_NAMED_MAX: usize = 5;
+
+/// How often what strangers may send together is halved at most, while drivers are overloaded.
+const HALVED_MAX: u32 = 6;
+
+/// How long an overload lasts before that is halved again.
+const HALVE_AFTER: Duration = Duration::from_secs(1);
+
+/// How long there is none before it is doubled again.
+const DOUBLE_AFTER: Duration = Duration::from_secs(10);
 
 /// What the exchange lets in: told by its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +51,6 @@ impl GateConfig {
         };
         GateConfig { guard, strangers_per_s: limit(*strangers_per_s) }
     }
-
-    /// What all strangers may send at once: a tenth of a second's worth.
-    fn strangers_burst(&self) -> u32 {
-        self.strangers_per_s / 10
-    }
 }
 
 /// What is to become of the bans that are written down.
@@ -63,12 +67,61 @@ type Keep = Box<dyn Fn(Note) + Send + Sync>;
 pub(crate) struct Gate {
     key: TableKey,
     parts: Vec<Mutex<Guard>>,
-    strangers: Mutex<Bucket>,
+    strangers: Mutex<Strangers>,
     /// Whether there is nothing that anything could be refused for.
     idle: AtomicBool,
     keep: Keep,
     news: Mutex<News>,
     counts: Counts,
+}
+
+/// What strangers may send together: less while drivers are overloaded, so that known sources are served first.
+struct Strangers {
+    bucket: Bucket,
+    per_s: u32,
+    /// How often what they may send has been halved.
+    halved: u32,
+    overloaded: usize,
+    changed: Instant,
+}
+
+impl Strangers {
+    fn new(now: Now, per_s: u32) -> Strangers {
+        let bucket = Bucket::new(now, per_s, per_s / 10);
+        Strangers { bucket, per_s, halved: 0, overloaded: 0, changed: now.mono }
+    }
+
+    fn configure(&mut self, per_s: u32) {
+        self.per_s = per_s;
+        let now_per_s = (per_s >> self.halved).max(per_s.min(1));
+        // At once, a tenth of a second's worth.
+        self.bucket.configure(now_per_s, now_per_s / 10);
+    }
+
+    fn halve(&mut self, now: Now, halved: u32) {
+        (self.halved, self.changed) = (halved.min(HALVED_MAX), now.mono);
+        self.configure(self.per_s);
+    }
+
+    fn handle_overload(&mut self, now: Now, overloaded: bool) {
+        if overloaded {
+            self.overloaded += 1;
+            // To a quarter: it has lasted for a while already.
+            self.halve(now, self.halved + 2);
+        } else {
+            self.overloaded = self.overloaded.saturating_sub(1);
+        }
+    }
+
+    /// Less and less while it lasts, and more again when it is over.
+    fn tend(&mut self, now: Now) {
+        let since = now.mono.saturating_duration_since(self.changed);
+        if self.overloaded > 0 && since >= HALVE_AFTER {
+            self.halve(now, self.halved + 1);
+        } else if self.overloaded == 0 && self.halved > 0 && since >= DOUBLE_AFTER {
+            self.halve(now, self.halved - 1);
+        }
+    }
 }
 
 /// Bans that offences have earned since the operator was last told.
@@ -140,7 +193,7 @@ impl Gate {
         let gate = Gate {
             parts: (0..PARTS).map(part).collect(),
             key: TableKey::new(rng),
-            strangers: Mutex::new(Bucket::new(now, config.strangers_per_s, config.strangers_burst())),
+            strangers: Mutex::new(Strangers::new(now, config.strangers_per_s)),
             idle: AtomicBool::new(false),
             keep: Box::new(keep),
             news: Mutex::default(),
@@ -157,7 +210,7 @@ impl Gate {
     /// Takes over another configuration; who is known or banned stays so.
     pub(crate) fn configure(&self, config: &GateConfig) {
         self.parts.iter().for_each(|part| lock(part).configure(config.guard.clone()));
-        lock(&self.strangers).configure(config.strangers_per_s, config.strangers_burst());
+        lock(&self.strangers).configure(config.strangers_per_s);
         self.look_whether_idle();
     }
 
@@ -217,13 +270,14 @@ impl Gate {
         lifted
     }
 
-    /// Forgets what has ended, and gives a line on who has been banned since the last time. To be called about once a second.
+    /// Forgets what has ended, lets strangers send less or more, and gives a line on who has been banned since the last time. To be called about once a second.
     pub(crate) fn tend(&self, now: Now) -> Option<String> {
         for part in &self.parts {
             let mut part = lock(part);
             part.handle_timeout(now);
             self.note(&mut part, None);
         }
+        lock(&self.strangers).tend(now);
         // Somebody may have been banned while it was looked at last.
         self.look_whether_idle();
         let News { first, more } = std::mem::take(&mut *lock(&self.news));
@@ -287,7 +341,7 @@ impl Gate {
     }
 
     fn look_whether_idle(&self) {
-        let together = lock(&self.strangers).is_unlimited();
+        let together = lock(&self.strangers).bucket.is_unlimited();
         self.idle.store(self.parts.iter().all(|part| lock(part).is_idle(together)), Relaxed);
     }
 }
@@ -301,7 +355,7 @@ impl net::Gate for Gate {
         let verdict = self.part(address).handle_packet(now, address);
         let (admits, count) = match verdict {
             Verdict::Known => return true,
-            Verdict::Stranger => (lock(&self.strangers).take(now), &self.counts.limited_together),
+            Verdict::Stranger => (lock(&self.strangers).bucket.take(now), &self.counts.limited_together),
             Verdict::Limited => (false, &self.counts.limited),
             Verdict::Banned => (false, &self.counts.banned),
         };
@@ -309,6 +363,10 @@ impl net::Gate for Gate {
             count.fetch_add(1, Relaxed);
         }
         admits
+    }
+
+    fn handle_overload(&self, now: Now, overloaded: bool) {
+        lock(&self.strangers).handle_overload(now, overloaded);
     }
 }
 

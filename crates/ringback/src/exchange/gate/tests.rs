@@ -2,7 +2,6 @@ use super::*;
 use net::Gate as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 const S: Duration = Duration::from_secs(1);
 
@@ -58,6 +57,32 @@ fn what_strangers_may_do_together_is_what_was_configured_whatever_parts_they_are
     assert!((0..10_000).all(|_| door.admits(nth(0))));
     let totals = door.gate.totals(door.now);
     assert_eq!((totals.limited_together, totals.limited, totals.known), (48_000 + 8000, 0, 1));
+}
+
+#[test]
+fn strangers_may_send_less_while_drivers_are_overloaded() {
+    let mut door = Door::new(&config(), &[]);
+    let mut burst_after = |s: u32, overloaded: Option<bool>| {
+        door.now = door.now + s * S;
+        if let Some(overloaded) = overloaded {
+            door.gate.handle_overload(door.now, overloaded);
+        }
+        door.gate.tend(door.now);
+        door.now = door.now + S / 2; // the bucket is full
+        door.strangers(3000)
+    };
+    assert_eq!(burst_after(1, None), 2000);
+    assert_eq!(burst_after(1, Some(true)), 500);
+    assert_eq!(burst_after(1, None), 250);
+    assert_eq!(burst_after(1, Some(true)), 62); // another driver
+    assert_eq!(burst_after(1, Some(false)), 31);
+    assert_eq!(burst_after(100, None), 31); // never less than that
+    assert_eq!(
+        [(1, Some(false)), (10, None), (10, None), (1, None)].map(|(s, told)| burst_after(s, told)),
+        [31, 62, 125, 125]
+    );
+    let all: Vec<u32> = (0..5).map(|_| burst_after(10, None)).collect();
+    assert_eq!(all, [250, 500, 1000, 2000, 2000]);
 }
 
 #[test]
