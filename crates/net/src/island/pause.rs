@@ -26,7 +26,7 @@ pub fn thread_cpu_time() -> Duration {
 
 pub(super) fn timespec(length: Duration) -> libc::timespec {
     libc::timespec {
-        tv_sec: length.as_secs() as libc::time_t,
+        tv_sec: length.as_secs() as _,
         tv_nsec: libc::c_long::from(length.subsec_nanos() as i32),
     }
 }

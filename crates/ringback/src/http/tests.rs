@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 /// What takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Limits that no test runs into by chance.
-const AMPLE: Limits = Limits { head_time: PATIENCE, connection_time: PATIENCE };
+const AMPLE: Limits = Limits { head_time: PATIENCE.saturating_mul(3), connection_time: PATIENCE.saturating_mul(3) };
 
 /// A port that is served on a thread of its own, until it is dropped.
 struct Served {
