@@ -95,12 +95,11 @@ impl Keeper {
             }
             self.shared.queue.take(&mut self.waiting, &mut self.room);
             self.form_group();
+            // Where several came while the group before was written, more will come.
+            busy = self.replies.len() > 1;
             if !self.group.is_empty() || self.shared.queue.is_failing() {
                 self.commit();
             }
-            // Those who came meanwhile will not be the last.
-            busy = self.replies.len() > 1;
-            self.replies.clear();
             if self.forget_next <= Instant::now() {
                 self.forget_records();
             }
