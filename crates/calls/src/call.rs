@@ -2,10 +2,9 @@ use crate::dialog::Dialog;
 use crate::reading::{contact_text, contact_uri, route_text};
 use crate::{End, Id, Side};
 use engine::Now;
-use sip_message::{HeaderName, Message, NameAddr, Uri, Via, split_commas, unquote};
+use sip_message::{HeaderName, Message, NameAddr, Via, split_commas, unquote};
 use sip_transaction::{Flow, Packet, ServerTransactionId};
 use smallvec::SmallVec;
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -171,16 +170,19 @@ impl Call {
     }
 
     /// How people would call an end: the user's name, or what the URI says.
-    pub(crate) fn name(&self, side: Side) -> Cow<'_, str> {
+    pub(crate) fn name(&self, side: Side) -> &str {
         if let Some(user) = self.user(side) {
-            return user.split('@').next().unwrap_or(user).into();
+            return user.split('@').next().unwrap_or(user);
         }
         let uri = self.uri(side);
-        match Uri::parse(uri) {
-            Ok(Uri { user: Some(user), .. }) if side == Side::Callee => user.into(),
-            Ok(Uri { user: Some(user), host, .. }) => format!("{user}@{host}").into(),
-            Ok(Uri { host, .. }) => host.to_string().into(),
-            Err(_) => uri.into(),
+        let named = uri.split_once(':').map_or(uri, |(_, named)| named);
+        let host_at = named.find('@').map_or(0, |at| at + 1);
+        match side {
+            Side::Callee if host_at > 0 => &named[..host_at - 1],
+            _ => {
+                let end = named[host_at..].find([';', '?']).map_or(named.len(), |end| host_at + end);
+                &named[..end]
+            }
         }
     }
 

@@ -101,8 +101,8 @@ impl Call {
         };
         story::how(&Ending {
             end,
-            caller: &self.name(Side::Caller),
-            callee: &self.name(Side::Callee),
+            caller: self.name(Side::Caller),
+            callee: self.name(Side::Callee),
             waited_s: since(self.began),
             rang_s: self.rang.map(since),
             talked_s: self.answered.map(since),

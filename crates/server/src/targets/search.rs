@@ -4,6 +4,7 @@ use super::bindings::{Phones, targets};
 use super::forwards::{Cause, DIVERSIONS_MAX, Diversion, edits};
 use crate::admission::Admitted;
 use crate::identity::Caller;
+use crate::purpose::Purpose;
 use crate::{Account, Ask, Mode, Output, Server};
 use engine::Now;
 use guard::Offence;
@@ -58,6 +59,17 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// The user of ours whom a request is for, as far as that is plain.
+    fn user(&self) -> Option<&AddressOfRecord> {
+        match self {
+            Origin::Transaction { admitted, .. } | Origin::Stateless { admitted, .. } => match &admitted.purpose {
+                Purpose::User(user) => Some(user),
+                Purpose::Register(_) | Purpose::Exchange | Purpose::Elsewhere => None,
+            },
+            Origin::Target { .. } => None,
+        }
+    }
+
     /// The transaction that waits for it.
     pub(crate) fn transaction(&self) -> Option<ServerTransactionId> {
         match self {
@@ -71,8 +83,12 @@ impl Server {
     /// Finds out where a request goes that no Route leads on, and sends it there.
     pub(crate) fn find_targets(&mut self, now: Now, origin: Origin, caller: Caller) {
         let Some(packet) = self.packet_of(&origin) else { return };
-        let asking = Asking { packet, caller: &caller, payer: &caller, counts: true };
-        let aim = self.aim(now, asking, packet.message.request_uri(), None);
+        let uri = packet.message.request_uri();
+        let aim = match origin.user() {
+            // What it is for is known, and nothing says otherwise.
+            Some(user) if self.config.rules.as_slice().is_empty() && !uri.contains(";gr") => Aim::User(user.clone()),
+            _ => self.aim(now, Asking { packet, caller: &caller, payer: &caller, counts: true }, uri, None),
+        };
         self.follow(now, aim, origin, caller, Vec::new());
     }
 
