@@ -15,6 +15,9 @@ const REPEATS_UNHEARD: u8 = 4;
 /// What an ACK may take at least before anybody says that it has not come.
 const ACK_WAIT_MIN: Duration = Duration::from_secs(16);
 
+/// By when who gets no ACK has said BYE: 64*T1 after the 2xx, and what it takes to repeat that. Whoever stays longer has heard an ACK in the end.
+const ACK_WAIT_MAX: Duration = Duration::from_secs(40);
+
 impl Call {
     /// A response but 100 to a request of `sender`. A dialog that would need more than `room` bytes is not watched.
     pub(crate) fn handle_response(&mut self, now: Now, sender: Side, packet: &Packet, room: usize) -> Step {
@@ -139,7 +142,7 @@ impl Call {
         match dialog.phase {
             Phase::Early => false,
             Phase::Accepted { .. } => dialog.repeats >= REPEATS_UNHEARD || age >= ACK_WAIT_MIN,
-            Phase::Confirmed { .. } => dialog.repeats >= REPEATS_UNHEARD,
+            Phase::Confirmed { .. } => dialog.repeats >= REPEATS_UNHEARD && age <= ACK_WAIT_MAX,
         }
     }
 

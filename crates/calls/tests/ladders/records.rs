@@ -69,6 +69,12 @@ fn an_ack_that_never_arrives_is_told_from_a_callee_who_hangs_up() {
         how(&format!("{plain}alice ACK\n{repeats}bob BYE\n-> ended 0.1 NoAck")),
         "ACK never reached bob, who answered again and again and then hung up"
     );
+    // The ACK got through at last, or they would not have talked for so long.
+    let repeats = "+4s\nbob 200\nalice ACK\n".repeat(4);
+    assert_eq!(
+        how(&format!("{plain}alice ACK\n{repeats}+150s\nbob BYE\n-> ended 0.1 HungUp(Callee)")),
+        "bob hung up after 2 min 46 s"
+    );
     // One answer may be lost, and one ACK; a call may be short.
     assert_eq!(
         how(&format!("{plain}+1s\nbob 200\nalice ACK\nbob 200\n+2s\nbob BYE\n-> ended 0.1 HungUp(Callee)")),

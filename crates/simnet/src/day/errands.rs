@@ -160,6 +160,7 @@ impl Day {
             caller_answered: None,
             gave_up: None,
             callee_hung_up: false,
+            unheard: false,
             outcome: None,
             over: None,
             open: 1,
@@ -221,6 +222,9 @@ impl Day {
                 Event::RegistrationOk { expires_s, .. } => {
                     self.counts.registrations += 1;
                     self.ledger.note_registration(now);
+                    if !self.people[person].believes(now) {
+                        self.people[person].promised_since = now;
+                    }
                     self.people[person].promised = Some(now + Duration::from_secs(expires_s.into()));
                 }
                 Event::RegistrationFailed { failure, retry_s, .. } => {
@@ -330,12 +334,12 @@ impl Day {
             (CallId::Placed(_), phone::End::Cancelled) => self.end_for_caller(now, &leg, Outcome::GaveUp),
             (CallId::Placed(_), phone::End::HungUp) => self.end_for_caller(now, &leg, Outcome::HungUp),
             (CallId::Placed(_), _) => self.end_for_caller(now, &leg, Outcome::HungUpOn),
-            (CallId::Incoming(_), phone::End::HungUp) => {
+            (CallId::Incoming(_), end) => {
                 if let Some(story) = self.ledger.calls.get_mut(&leg.link) {
-                    story.callee_hung_up = true;
+                    story.callee_hung_up |= *end == phone::End::HungUp;
+                    story.unheard |= *end == phone::End::NeverAcknowledged;
                 }
             }
-            (CallId::Incoming(_), _) => {}
         }
         self.end_leg(&leg);
         if *end == phone::End::HungUp {

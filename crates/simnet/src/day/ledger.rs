@@ -35,6 +35,8 @@ pub(super) struct Story {
     /// When the caller had no more patience.
     pub(super) gave_up: Option<Duration>,
     pub(super) callee_hung_up: bool,
+    /// The callee has answered and heard no ACK.
+    pub(super) unheard: bool,
     /// What the caller's phone said in the end.
     pub(super) outcome: Option<Outcome>,
     /// When.

@@ -18,6 +18,8 @@ pub(super) struct Person {
     pub(super) switched: Duration,
     /// Until when the registrar has promised to know it.
     pub(super) promised: Option<Duration>,
+    /// Since when it has had such promises without a break.
+    pub(super) promised_since: Duration,
     /// Since when it has no such promise.
     pub(super) without_since: Duration,
     /// The calls that its phone has told of and not ended.
@@ -48,6 +50,7 @@ impl Person {
             on: false,
             switched: Duration::ZERO,
             promised: None,
+            promised_since: Duration::ZERO,
             without_since: Duration::ZERO,
             calls: BTreeMap::new(),
             dialled: 0,

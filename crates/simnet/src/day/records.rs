@@ -90,6 +90,7 @@ fn differs(story: &Story, record: &CallRecord) -> Option<&'static str> {
         (Some(Outcome::Failed(status)), End::Refused(recorded)) => *status == recorded,
         (Some(Outcome::HungUp), End::HungUp(side)) => side == Side::Caller || story.callee_hung_up,
         (Some(Outcome::HungUpOn), End::HungUp(side)) => side == Side::Callee,
+        (Some(Outcome::HungUpOn), End::NoAck) => story.unheard,
         _ => false,
     };
     match (story.caller_answered, answered) {

@@ -162,8 +162,10 @@ impl Day {
         let Some(story) = self.ledger.calls.get(&link).filter(|story| story.open > 0) else { return };
         // The BYE of a phone on a stream whose exchange was gone without a word; of anybody while it is down.
         let disturbed = self.ledger.was_down(since.saturating_sub(LATE_MAX), now);
-        let both = [self.people[link.0].switched, self.people[story.callee].switched];
-        if !disturbed && both.iter().all(|switched| *switched < story.began) {
+        let both = [&self.people[link.0], &self.people[story.callee]];
+        // A phone that has not found its way back to the exchange is not to be found.
+        let reached = both.iter().all(|person| person.switched < story.began && person.promised_since <= since);
+        if !disturbed && reached && both.iter().all(|person| person.believes(now)) {
             let (caller, callee) = (&self.people[link.0].name, &self.people[story.callee].name);
             self.breaks(format!(
                 "{caller} and {callee}: one has hung up at {since:?}, the other does not know: {story:?}"
