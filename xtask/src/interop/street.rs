@@ -119,7 +119,13 @@ impl Stage {
 
     /// A socket on port 5060 of an address of the others.
     pub(super) fn socket(&self, ip: &str) -> Result<UdpSocket> {
-        let socket = self.street.others.within(|| Ok(UdpSocket::bind((ip, 5060))?))?;
+        let mut bound = None;
+        // (One that was there before lingers in a process that another thread is just starting.)
+        eventually(&format!("UDP port 5060 of {ip}"), SOON, || {
+            bound = self.street.others.within(|| Ok(UdpSocket::bind((ip, 5060)).ok()))?;
+            Ok(bound.is_some())
+        })?;
+        let socket = bound.context("bound")?;
         socket.set_read_timeout(Some(ANSWER))?;
         Ok(socket)
     }

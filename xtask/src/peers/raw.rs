@@ -101,7 +101,10 @@ impl UdpPeer {
             self.0.set_read_timeout(Some(left))?;
             let received = self.0.recv(&mut datagram);
             self.0.set_read_timeout(patience)?;
-            let Ok(len) = received else { bail!("no {what} within {within:?}, but {seen:#?}") };
+            let len = match received {
+                Ok(len) => len,
+                Err(error) => bail!("no {what} within {within:?} ({error}), but {seen:#?}"),
+            };
             let text = String::from_utf8_lossy(&datagram[..len]).into_owned();
             if wanted(&text) {
                 return Ok(text);
