@@ -13,7 +13,15 @@ const BAN_S_MAX: u64 = 10 * 365 * 86_400;
 
 impl Desk {
     pub(super) fn list_bans(&self) -> Result<Values, Failure> {
-        let bans = self.gate()?.bans(Now::read_clocks());
+        let now = Now::read_clocks();
+        let bans = match self.live {
+            Some(_) => self.gate()?.bans(now),
+            // Which of them are in force is for the exchange to say, whose configuration may be another one.
+            None => {
+                let stored = self.store().bans();
+                stored.iter().filter(|ban| ban.until > now.wall).cloned().collect()
+            }
+        };
         Ok(Box::new(bans.into_iter().map(|ban| {
             json!({
                 "source": ban.network.to_string(),
@@ -41,10 +49,13 @@ impl Desk {
 
     pub(super) async fn unban(&self, source: &str) -> Result<Values, Failure> {
         let network = network(source)?;
-        if !self.gate()?.unban(Now::read_clocks(), network) {
+        let was_stored = self.store().bans().iter().any(|ban| ban.network == network);
+        let was_in_force = self.gate()?.unban(Now::read_clocks(), network);
+        // The gate has only queued it.
+        self.write(Write::Unban(network)).await?;
+        if !was_stored && !was_in_force {
             return Err(Failure::negative(format!("{network} is not banned; `ringback ban ls` has those that are")));
         }
-        self.write(Write::Unban(network)).await?;
         done()
     }
 }

@@ -18,6 +18,7 @@ impl Running<'_> {
     /// Somebody wants the exchange to end. Whether it is to do so at once: nobody calls, or they have said it before.
     pub(super) async fn begin_to_end(&mut self, console: &Console) -> bool {
         if self.draining.is_some() {
+            self.calls_left = self.desk.count_calls().await;
             return true;
         }
         self.desk.drain().await;

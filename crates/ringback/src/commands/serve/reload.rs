@@ -46,7 +46,7 @@ impl Running<'_> {
         let auth = &settings.config.auth;
         config.auth.required = auth.required;
         if config.auth.realm == auth.realm {
-            self.exchange.world.configure_accounts(config.users.clone())?;
+            self.exchange.world.configure_accounts(config.users.clone());
         }
         // Secrets of another realm would fit no challenge of this exchange.
         config.auth.realm.clone_from(&auth.realm);
