@@ -1,5 +1,4 @@
-use crate::users_file::Stamp;
-use crate::{Account, StoreError, UsersFile};
+use crate::Account;
 use routing::{Forwards, Limits};
 use sip_auth::Secrets;
 use std::collections::HashMap;
@@ -17,8 +16,6 @@ struct Both {
     realm: String,
     configured: HashMap<String, Known>,
     stored: HashMap<String, Known>,
-    /// To be removed with [`Accounts::load`].
-    file: Option<(UsersFile, Option<Stamp>)>,
 }
 
 /// What is known of an account.
@@ -37,33 +34,7 @@ impl Accounts {
     pub(crate) fn new(realm: &str, configured: Vec<Account>, stored: Vec<Account>) -> Accounts {
         let known = |accounts: Vec<Account>| accounts.into_iter().map(|account| known(realm, account)).collect();
         let (configured, stored) = (known(configured), known(stored));
-        Accounts(Arc::new(RwLock::new(Both { realm: realm.to_owned(), configured, stored, file: None })))
-    }
-
-    /// As long as commands write `users.toml`: its accounts in the place of the stored ones. To be removed with that.
-    pub fn load(realm: &str, configured: Vec<Account>, file: Option<UsersFile>) -> Result<Accounts, StoreError> {
-        let stamp = file.as_ref().and_then(UsersFile::stamp);
-        let stored = file.as_ref().map_or(Ok(Vec::new()), UsersFile::read)?;
-        let accounts = Accounts::new(realm, configured, stored);
-        accounts.write().file = file.map(|file| (file, stamp));
-        Ok(accounts)
-    }
-
-    /// To be removed with [`Accounts::load`].
-    pub fn refresh(&self) -> Result<Vec<String>, StoreError> {
-        let mut both = self.write();
-        let Some((file, read)) = both.file.clone() else { return Ok(Vec::new()) };
-        let stamp = file.stamp();
-        if read == stamp {
-            return Ok(Vec::new());
-        }
-        let stored = file.read()?.into_iter().map(|account| known(&both.realm, account)).collect();
-        let before = std::mem::replace(&mut both.stored, stored);
-        both.file = Some((file, stamp));
-        let changed = |(name, old): &(String, Known)| {
-            !both.configured.contains_key(name) && both.valid(name).is_none_or(|new| new.secrets != old.secrets)
-        };
-        Ok(before.into_iter().filter(changed).map(|(name, _)| name).collect())
+        Accounts(Arc::new(RwLock::new(Both { realm: realm.to_owned(), configured, stored })))
     }
 
     /// The secrets of `name` in our realm; `None` for a name that may not register.
@@ -139,12 +110,12 @@ impl Accounts {
 
     /// Takes these in the place of the accounts of the configuration. What comes back are the names that are gone or have another password:
     /// what they registered with the old one is not theirs any more.
-    pub fn configure(&self, configured: Vec<Account>) -> Result<Vec<String>, StoreError> {
+    pub fn configure(&self, configured: Vec<Account>) -> Vec<String> {
         let mut both = self.write();
         let configured = configured.into_iter().map(|account| known(&both.realm, account)).collect();
         let before = std::mem::replace(&mut both.configured, configured);
         let changed = |(name, old): &(String, Known)| both.valid(name).is_none_or(|new| new.secrets != old.secrets);
-        Ok(before.into_iter().filter(changed).map(|(name, _)| name).collect())
+        before.into_iter().filter(changed).map(|(name, _)| name).collect()
     }
 
     pub(crate) fn put(&self, account: Account) {

@@ -44,8 +44,8 @@ impl DataFolder {
         &self.path
     }
 
-    /// The accounts' file in it.
-    pub fn users_file(&self) -> UsersFile {
+    /// Where older versions have kept the accounts.
+    pub(crate) fn users_file(&self) -> UsersFile {
         UsersFile::new(self.path.join("users.toml"))
     }
 
@@ -111,7 +111,7 @@ fn process_name(pid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users_file::tests::Scratch;
+    use crate::testing::Scratch;
     use std::os::unix::fs::PermissionsExt;
 
     fn mode(path: &Path) -> u32 {

@@ -47,7 +47,8 @@ pub use keeper::{GROUP_BYTES_MAX, WRITES_PENDING_MAX, WRITES_PER_GROUP_MAX};
 pub use sip_registrar::Outcome;
 pub use store::{Counters, Options, Store, URL};
 pub use tls_folder::{TlsFile, TlsFolder};
-pub use users_file::{UsersFile, unhex};
+pub use users_file::unhex;
 pub use write::{ACCOUNTS_MAX, RECORD_TEXT_BYTES_MAX, RECORDS_MAX, ROUTE_BYTES_MAX, ROUTES_MAX, StoredRoute, Write};
 
 pub(crate) use tables::Tables;
+pub(crate) use users_file::UsersFile;

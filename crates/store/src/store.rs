@@ -62,21 +62,17 @@ pub struct Counters {
 }
 
 impl Store {
-    /// Opens what `url` names (`sqlite:FILE`, in the data folder if it is no path of its own), makes it if there is none. The caller holds the
-    /// folder's lock.
+    /// Opens what `url` names (`sqlite:FILE`, in the data folder if it is no path of its own), makes it if there is none, and takes the
+    /// accounts of an older data folder's `users.toml` over. The caller holds the folder's lock.
     ///
     /// What is damaged is refused in words that name the file, and left as it is.
     pub fn open(folder: &DataFolder, url: &str, options: Options, rng: &mut Rng) -> Result<Store, StoreError> {
         let file = url.strip_prefix("sqlite:").filter(|file| !file.is_empty());
         let file = file.ok_or_else(|| StoreError::UnknownUrl(url.to_owned()))?;
         let backend = Sqlite::open(&folder.path().join(Path::new(file)))?;
-        Store::over(Box::new(backend), options, rng)
-    }
-
-    /// Takes the accounts of an older data folder's `users.toml` over, once, and renames that file to `users.toml.imported`. To become a
-    /// part of [`Store::open`] when commands do not write it any more.
-    pub fn take_over_users(&self, folder: &DataFolder) -> Result<(), StoreError> {
-        take_over::users_file(folder, self)
+        let store = Store::over(Box::new(backend), options, rng)?;
+        take_over::users_file(folder, &store)?;
+        Ok(store)
     }
 
     /// One that forgets everything when it is gone.

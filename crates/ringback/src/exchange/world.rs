@@ -45,7 +45,6 @@ impl World {
             keep_records: Duration::from_secs(86_400 * u64::from(config.store.keep_records_days)),
         };
         let store = Store::open(folder, &config.store.url, options, rng)?;
-        store.take_over_users(folder)?;
         let gate = Gate::over(&store, Now::read_clocks(), &GateConfig::new(config), rng);
         let keeps_records = config.store.keep_records_days > 0;
         Ok(World { keeps_records, ..World::of(store, Some(Arc::new(gate)), config.auth.required) })
@@ -57,13 +56,12 @@ impl World {
     }
 
     /// Takes these accounts in the place of the configured ones. Who is gone, or has another password, is not registered any more.
-    pub(crate) fn configure_accounts(&self, configured: Vec<store::Account>) -> Result<(), StoreError> {
-        let names = self.store.accounts().configure(configured)?;
+    pub(crate) fn configure_accounts(&self, configured: Vec<store::Account>) {
+        let names = self.store.accounts().configure(configured);
         // Where nobody proves who they are, accounts have no say in who is registered.
         if self.auth_required && !names.is_empty() {
             self.store.change(Write::UnbindUsers(names), drop);
         }
-        Ok(())
     }
 
     /// Calls that have ended since the exchange began.

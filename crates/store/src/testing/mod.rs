@@ -3,6 +3,7 @@
 pub(crate) mod fallible;
 
 use crate::{Account, Options, Outcome, Store, Write};
+use calls::{CallRecord, End, Id, Side};
 use engine::Now;
 use sip_auth::Secrets;
 use sip_message::Transport;
@@ -10,7 +11,7 @@ use sip_registrar::{AddressOfRecord, Binding, Change, Parts};
 use sip_transaction::Flow;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A folder of this test's own, gone when the test is over.
 pub(crate) struct Scratch {
@@ -76,4 +77,26 @@ pub(crate) fn binding_write(store: &Store, user: &str, bindings: &[Binding]) -> 
 pub(crate) fn bound(store: &Store, user: &str) -> Vec<(String, u32)> {
     let bindings = store.bindings().fetch(Now::read_clocks(), &aor(user)).bindings;
     bindings.iter().map(|binding| (binding.call_id().replace("call-of-", ""), binding.cseq())).collect()
+}
+
+/// A call by 100 if the number is a multiple of three, to 101 if it is one of five.
+pub(crate) fn record(number: u64) -> CallRecord {
+    let at = |s: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000 + s);
+    let user = |name: &str, factor: u64| number.is_multiple_of(factor).then(|| format!("{name}@pbx.example"));
+    CallRecord {
+        id: Id { shard: 1, number },
+        call_id: format!("call-{number}"),
+        from: "sip:a@pbx.example".into(),
+        to: "sip:b@pbx.example".into(),
+        caller: user("100", 3),
+        callee: user("101", 5),
+        source: "192.0.2.1:5060".parse().unwrap(),
+        started: at(number * 10),
+        answered: number.is_multiple_of(2).then(|| at(number * 10 + 1)),
+        ended: at(number * 10 + 5),
+        end: [End::HungUp(Side::Caller), End::HungUp(Side::Callee), End::Cancelled, End::Refused(486), End::Lost]
+            [number as usize % 5],
+        status: 200,
+        how: "101 hung up after 4 s".into(),
+    }
 }
