@@ -1,6 +1,7 @@
 //! Who may do what: the questions that come before a request gets a transaction, so that a stranger's costs us nothing.
 
 use crate::identity::{Caller, edits, is_anonymous};
+use crate::own_answers::RETRY_AFTER_S;
 use crate::purpose::Purpose;
 use crate::targets::Asking;
 use crate::{Ask, Event, Mode, Output, Server};
@@ -13,6 +14,7 @@ use sip_proxy::{Checked, Preprocessed, preprocess};
 use sip_registrar::AddressOfRecord;
 use sip_transaction::{Packet, RequestIdentity};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Requests that may wait for their sender's secrets at once; the next one gets 503.
 pub const CREDENTIALS_PENDING_MAX: usize = 10_000;
@@ -36,6 +38,7 @@ pub(crate) struct Pending {
     admitted: Box<Admitted>,
     claim: Claim,
     kind: Kind,
+    asked: Instant,
 }
 
 impl Server {
@@ -65,7 +68,9 @@ impl Server {
                 let reply = self.reply(&packet, 400).reason(reason);
                 self.reply_stateless(&packet, reply);
             }
-            Verdict::Claims(claim) => self.ask_for_secrets(Pending { packet, identity, admitted, claim, kind }),
+            Verdict::Claims(claim) => {
+                self.ask_for_secrets(Pending { packet, identity, admitted, claim, kind, asked: now.mono })
+            }
         }
     }
 
@@ -101,8 +106,9 @@ impl Server {
         if self.pending.contains_key(&ticket) {
             return;
         }
+        self.begin_to_wait(pending.asked);
         if self.pending.len() >= CREDENTIALS_PENDING_MAX || self.pending_bytes + bytes > CREDENTIALS_PENDING_BYTES_MAX {
-            let reply = self.reply(packet, 503).header(HeaderName::RetryAfter, 10);
+            let reply = self.reply(packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S);
             return self.reply_stateless(packet, reply);
         }
         self.pending_bytes += bytes;
@@ -113,6 +119,19 @@ impl Server {
     /// Whether this request, or the one that it cancels, waits for its sender's secrets.
     pub(crate) fn is_pending(&self, identity: &RequestIdentity) -> bool {
         self.pending.contains_key(&identity.number())
+    }
+
+    /// Since when each waits for its sender's secrets.
+    pub(crate) fn pending_since(&self) -> impl Iterator<Item = (u64, Instant)> {
+        self.pending.iter().map(|(ticket, pending)| (*ticket, pending.asked))
+    }
+
+    /// Nobody has said what a sender's secrets are.
+    pub(crate) fn give_up_pending(&mut self, ticket: u64) {
+        if let Some(Pending { packet, .. }) = self.take_pending(ticket) {
+            let reply = self.reply(&packet, 503).header(HeaderName::RetryAfter, RETRY_AFTER_S);
+            self.reply_stateless(&packet, reply);
+        }
     }
 
     fn take_pending(&mut self, ticket: u64) -> Option<Pending> {
@@ -142,7 +161,9 @@ impl Server {
         secrets: Option<&Secrets>,
         limits: Option<Arc<Limits>>,
     ) {
-        let Some(Pending { packet, identity, mut admitted, claim, kind }) = self.take_pending(ticket) else { return };
+        let Some(Pending { packet, identity, mut admitted, claim, kind, .. }) = self.take_pending(ticket) else {
+            return;
+        };
         let proved = self.authenticator.verify(now, &claim, secrets);
         if !proved {
             // The same for a user who does not exist: they must not be told apart by when a ban comes.

@@ -11,6 +11,7 @@ mod admission;
 mod aliases;
 mod identity;
 mod own_answers;
+mod patience;
 mod purpose;
 
 mod call_states;
@@ -37,6 +38,7 @@ pub use handle::{Account, Answer, Ask, Event, Input, Order, Output, Report};
 pub use next_hops::TRUNK_ADDRESSES_MAX;
 pub use own_answers::MIN_SE_S;
 pub use owner::owner;
+pub use patience::ASK_TIME_MAX;
 pub use server::Server;
 pub use sip_auth::{Algorithm, Secrets};
 pub use sip_registrar::AddressOfRecord;

@@ -113,6 +113,7 @@ impl Server {
                 if !self.aliases.is_empty() || !self.config.rules.trunks().as_slice().is_empty() {
                     self.asked.insert(ticket, Asked { host: next_hop.host.clone(), named_by });
                 }
+                self.begin_to_wait(now.mono);
                 self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: false }));
             }
             None => self.find_nothing(now, ticket),

@@ -23,8 +23,8 @@ pub const MIN_SE_S: u32 = 90;
 /// what they have sent.
 const CHALLENGE_BYTES_MAX: usize = 290;
 
-/// Seconds after which to try again while we have too much to do.
-const RETRY_AFTER_S: u32 = 10;
+/// Seconds after which to try again while we have too much to do, or whom we ask does not answer.
+pub(crate) const RETRY_AFTER_S: u32 = 10;
 
 impl Server {
     /// What a request says, or the answer to one that goes no further whoever sends it: what a proxy must not forward (RFC 3261 section

@@ -27,7 +27,7 @@ pub struct Server {
     pub(crate) config: Config,
     pub(crate) layer: TransactionLayer,
     pub(crate) authenticator: Authenticator,
-    registrar: Registrar,
+    pub(crate) registrar: Registrar,
     pub(crate) proxy: Proxy,
     /// The calls under way, where they are watched.
     pub(crate) calls: Option<Calls>,
@@ -44,6 +44,8 @@ pub struct Server {
     pub(crate) some_pass_stateless: bool,
     /// Whether there is more to do than we manage.
     pub(crate) overloaded: bool,
+    /// When to look for questions that nobody answers.
+    pub(crate) looks_for_overdue_at: Option<Instant>,
     /// Whether no new calls may begin.
     pub(crate) draining: bool,
     /// Who is at the other end of connections, as far as certificates have shown.
@@ -86,6 +88,7 @@ impl Server {
             some_pass_stateless: config.some_pass_stateless(),
             overloaded: false,
             draining: false,
+            looks_for_overdue_at: None,
             proved: Table::with_hasher(TableKey::new(&mut rng)),
             trunk_addresses: Table::with_hasher(TableKey::new(&mut rng)),
             aliases: Table::with_hasher(TableKey::new(&mut rng)),
@@ -148,21 +151,25 @@ impl Server {
                 self.handle_bindings(now, ticket, &snapshot, account);
             }
             Input::Answer(Answer::Registrar(answer)) => self.registrar.handle_answer(now, answer),
-            Input::Answer(Answer::Resolved { ticket, mut flows }) => {
-                flows.retain(|flow| !self.config.domains.leads_to_us(flow));
-                self.examine_flows(ticket, &mut flows);
-                if !self.handle_passing(ticket, &flows) {
-                    self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
-                }
-            }
+            Input::Answer(Answer::Resolved { ticket, flows }) => self.handle_resolved(now, ticket, flows),
         }
         self.settle(now);
+    }
+
+    /// It is known where a host is, or that it is nowhere.
+    pub(crate) fn handle_resolved(&mut self, now: Now, ticket: u64, mut flows: Vec<Flow>) {
+        flows.retain(|flow| !self.config.domains.leads_to_us(flow));
+        self.examine_flows(ticket, &mut flows);
+        if !self.handle_passing(ticket, &flows) {
+            self.proxy.handle_resolved(now, &mut self.layer, ticket, flows);
+        }
     }
 
     /// Lets every timer fire that is due at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
         self.layer.handle_timeout(now);
         self.proxy.handle_timeout(now, &mut self.layer);
+        self.give_up_overdue(now);
         if let Some(calls) = &mut self.calls {
             calls.expect(true);
             calls.handle_timeout(now);
@@ -173,7 +180,7 @@ impl Server {
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` when nothing is.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.as_ref().and_then(Calls::poll_timeout);
-        [self.layer.poll_timeout(), self.proxy.poll_timeout(), calls].into_iter().flatten().min()
+        [self.layer.poll_timeout(), self.proxy.poll_timeout(), calls, self.poll_overdue()].into_iter().flatten().min()
     }
 
     /// The next thing to do, `None` when there is nothing for now.
@@ -318,6 +325,7 @@ impl Server {
     fn handle_new(&mut self, now: Now, id: ServerTransactionId, packet: &Packet, admitted: Box<Admitted>) {
         match &admitted.purpose {
             Purpose::Register(Some(aor)) => {
+                self.begin_to_wait(now.mono);
                 self.registrar.handle_register(now, id.to_bits(), aor.clone(), &packet.message, packet.flow);
             }
             Purpose::Register(None) => {

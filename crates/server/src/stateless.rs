@@ -9,6 +9,7 @@ use engine::Now;
 use sip_message::{Method, NextHop, Scheme, Transport, Uri};
 use sip_proxy::{Hop, NamedBy, Target, first_route};
 use sip_transaction::{Flow, Packet};
+use std::time::Instant;
 
 /// Requests without a transaction whose next hop may be looked up at once in one shard; a further one is dropped, as the network might
 /// have dropped it.
@@ -23,6 +24,7 @@ pub(crate) struct Passing {
     packet: Packet,
     admitted: Box<Admitted>,
     target: Target,
+    asked: Instant,
 }
 
 impl Server {
@@ -40,7 +42,7 @@ impl Server {
             }
             (None, Some(route)) => {
                 let target = Target { named_by: NamedBy::Request, ..Target::new(None, Hop::Resolve) };
-                self.resolve_and_pass(Passing { packet, admitted, target }, &route);
+                self.resolve_and_pass(Passing { packet, admitted, target, asked: now.mono }, &route);
             }
             (None, None) => {
                 let caller = admitted.caller.clone();
@@ -87,7 +89,7 @@ impl Server {
                 let user = Uri::parse(&uri).ok().and_then(|uri| self.user_of(&uri, &packet));
                 match user {
                     Some(aor) => self.expand_stateless(now, (packet, admitted, expanded), aor),
-                    None => self.resolve_and_pass(Passing { packet, admitted, target }, &uri),
+                    None => self.resolve_and_pass(Passing { packet, admitted, target, asked: now.mono }, &uri),
                 }
             }
         }
@@ -111,10 +113,16 @@ impl Server {
         if self.passing.len() >= STATELESS_RESOLVES_MAX {
             return;
         }
+        self.begin_to_wait(passing.asked);
         self.last_search += 1;
         let ticket = self.last_search | OWN;
         self.passing.insert(ticket, passing);
         self.outputs.push_back(Output::Ask(Ask::Resolve { ticket, next_hop, steady: true }));
+    }
+
+    /// Since when each waits for its next hop.
+    pub(crate) fn passing_since(&self) -> impl Iterator<Item = (u64, Instant)> {
+        self.passing.iter().map(|(ticket, passing)| (*ticket, passing.asked))
     }
 
     /// Takes the flows that were found for a request without a transaction; whether it was for one.
@@ -122,7 +130,7 @@ impl Server {
         if ticket & OWN == 0 {
             return false;
         }
-        let Some(Passing { packet, admitted, target }) = self.passing.remove(&ticket) else { return true };
+        let Some(Passing { packet, admitted, target, .. }) = self.passing.remove(&ticket) else { return true };
         let by_rule = target.named_by == NamedBy::Parent;
         let may = |flow: &&Flow| by_rule || !self.leads_to_trunk(flow);
         match flows.iter().find(may).copied() {

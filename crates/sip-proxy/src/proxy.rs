@@ -74,6 +74,7 @@ pub enum Ask {
 struct Waiting {
     id: ServerTransactionId,
     place: usize,
+    asked: Instant,
 }
 
 /// Why to look at a context again.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// REGISTERs that may wait for the location service at one time; the next gets 503.
 pub const REQUESTS_PENDING_MAX: usize = 10_000;
@@ -131,6 +132,8 @@ struct Pending {
     request: Request,
     /// What stands there once the commit that was asked for is done; `None` while the bindings are being fetched.
     committing: Option<Arc<[Binding]>>,
+    /// When that was.
+    asked: Instant,
 }
 
 struct Request {
@@ -180,7 +183,7 @@ impl Registrar {
             }
             Entry::Vacant(place) => {
                 place.insert(VecDeque::new());
-                self.fetch(request);
+                self.fetch(now, request);
             }
         }
     }
@@ -189,13 +192,32 @@ impl Registrar {
     pub fn handle_answer(&mut self, now: Now, answer: Answer) {
         match answer {
             Answer::Fetched { ticket, snapshot } => match self.pending.remove(&ticket) {
-                Some(Pending { request, committing: None }) => self.decide(now, request, snapshot),
+                Some(Pending { request, committing: None, .. }) => self.decide(now, request, snapshot),
                 other => self.put_back(ticket, other),
             },
             Answer::Committed { ticket, outcome } => match self.pending.remove(&ticket) {
-                Some(Pending { request, committing: Some(bindings) }) => self.finish(now, request, &bindings, outcome),
+                Some(Pending { request, committing: Some(bindings), .. }) => {
+                    self.finish(now, request, &bindings, outcome)
+                }
                 other => self.put_back(ticket, other),
             },
+        }
+    }
+
+    /// Gives up what the location service has not answered for: it, and what waits behind it, fails as when the store does. An answer that
+    /// comes after all is ignored.
+    pub fn give_up(&mut self, now: Now, patience: Duration) {
+        let overdue = |pending: &Pending| pending.asked + patience <= now.mono;
+        let waiting = self.pending.iter().filter(|(_, pending)| overdue(pending));
+        let mut tickets: Vec<u64> = waiting.map(|(ticket, _)| *ticket).collect();
+        tickets.sort_unstable();
+        for ticket in tickets {
+            let Some(Pending { request, .. }) = self.pending.remove(&ticket) else { continue };
+            self.refuse(request.id, &Refused::StoreFailed);
+            for behind in self.queues.remove(&request.aor).unwrap_or_default() {
+                self.queued -= 1;
+                self.refuse(behind.id, &Refused::StoreFailed);
+            }
         }
     }
 
@@ -214,22 +236,22 @@ impl Registrar {
         self.len() == 0
     }
 
-    fn fetch(&mut self, request: Request) {
+    fn fetch(&mut self, now: Now, request: Request) {
         let ticket = self.next_ticket();
         self.outputs.push_back(Output::Ask(Ask::Fetch { ticket, aor: request.aor.clone() }));
-        self.pending.insert(ticket, Pending { request, committing: None });
+        self.pending.insert(ticket, Pending { request, committing: None, asked: now.mono });
     }
 
     fn decide(&mut self, now: Now, request: Request, snapshot: Snapshot) {
         match decide(&request.asked.wish, &snapshot.bindings) {
-            Err(refused) => self.finish_with(request, &refused),
+            Err(refused) => self.finish_with(now, request, &refused),
             Ok(None) => self.accept(now, request, &snapshot.bindings),
             Ok(Some(bindings)) => {
                 let bindings: Arc<[Binding]> = bindings.into();
                 let ticket = self.next_ticket();
                 let change = Change { aor: request.aor.clone(), version: snapshot.version, bindings: bindings.clone() };
                 self.outputs.push_back(Output::Ask(Ask::Commit { ticket, change }));
-                self.pending.insert(ticket, Pending { request, committing: Some(bindings) });
+                self.pending.insert(ticket, Pending { request, committing: Some(bindings), asked: now.mono });
             }
         }
     }
@@ -239,11 +261,11 @@ impl Registrar {
             Outcome::Committed => self.accept(now, request, bindings),
             Outcome::Stale if request.attempts + 1 < COMMIT_ATTEMPTS_MAX => {
                 request.attempts += 1;
-                self.fetch(request);
+                self.fetch(now, request);
             }
-            Outcome::Stale => self.finish_with(request, &Refused::Contended),
-            Outcome::Full => self.finish_with(request, &Refused::Full),
-            Outcome::Failed => self.finish_with(request, &Refused::StoreFailed),
+            Outcome::Stale => self.finish_with(now, request, &Refused::Contended),
+            Outcome::Full => self.finish_with(now, request, &Refused::Full),
+            Outcome::Failed => self.finish_with(now, request, &Refused::StoreFailed),
         }
     }
 
@@ -285,21 +307,21 @@ impl Registrar {
         }
         fields.push((HeaderName::Date, self.date.1.clone()));
         self.outputs.push_back(Output::Reply { id: request.id, status: 200, reason: "OK", fields });
-        self.next_in_queue(request.aor);
+        self.next_in_queue(now, request.aor);
     }
 
-    fn finish_with(&mut self, request: Request, refused: &Refused) {
+    fn finish_with(&mut self, now: Now, request: Request, refused: &Refused) {
         self.refuse(request.id, refused);
-        self.next_in_queue(request.aor);
+        self.next_in_queue(now, request.aor);
     }
 
     /// The request at work on these bindings is done.
-    fn next_in_queue(&mut self, aor: AddressOfRecord) {
+    fn next_in_queue(&mut self, now: Now, aor: AddressOfRecord) {
         let Entry::Occupied(mut queue) = self.queues.entry(aor) else { return };
         match queue.get_mut().pop_front() {
             Some(request) => {
                 self.queued -= 1;
-                self.fetch(request);
+                self.fetch(now, request);
             }
             None => drop(queue.remove()),
         }

@@ -4,6 +4,7 @@ use super::bindings::{Phones, targets};
 use super::forwards::{Cause, DIVERSIONS_MAX, Diversion, edits};
 use crate::admission::Admitted;
 use crate::identity::Caller;
+use crate::own_answers::RETRY_AFTER_S;
 use crate::purpose::Purpose;
 use crate::{Account, Ask, Mode, Output, Server};
 use engine::Now;
@@ -14,16 +15,13 @@ use sip_proxy::{Hop, Target, TargetSet};
 use sip_registrar::{AddressOfRecord, Snapshot};
 use sip_transaction::{Packet, ServerTransactionId};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Searches that may wait for bindings at once in one shard; the next request gets 503.
 pub const SEARCHES_MAX: usize = 10_000;
 
 /// Bytes of Contacts in a redirection of somebody who has proved nothing.
 const REDIRECT_BYTES_MAX: usize = 280;
-
-/// When to try again, for whom there was no room.
-const RETRY_AFTER_S: u64 = 10;
 
 /// A request whose targets are being determined, and what is known so far.
 #[derive(Debug)]
@@ -40,6 +38,7 @@ pub(crate) struct Search {
     phones: Phones,
     /// What that user's calls may come to, where that is not the usual; not known yet while they are asked for.
     limits: Option<Arc<Limits>>,
+    asked: Option<Instant>,
 }
 
 /// What is searched for.
@@ -104,7 +103,7 @@ impl Server {
         let (origin, caller) = (Origin::Target { id, ticket }, Caller::Unproved);
         self.ask_for_bindings(
             now,
-            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones, limits: None },
+            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones, limits: None, asked: None },
         );
     }
 
@@ -121,7 +120,16 @@ impl Server {
         }
         self.ask_for_bindings(
             now,
-            Search { origin, caller, trail: Vec::new(), undecided: false, aor, phones: Phones::All, limits: None },
+            Search {
+                origin,
+                caller,
+                trail: Vec::new(),
+                undecided: false,
+                aor,
+                phones: Phones::All,
+                limits: None,
+                asked: None,
+            },
         );
     }
 
@@ -207,19 +215,37 @@ impl Server {
         match aim {
             Aim::User(aor) => self.ask_for_bindings(
                 now,
-                Search { origin, caller, trail, undecided: false, aor, phones: Phones::All, limits: None },
+                Search { origin, caller, trail, undecided: false, aor, phones: Phones::All, limits: None, asked: None },
             ),
             Aim::UserOrRule(aor) => {
                 self.ask_for_bindings(
                     now,
-                    Search { origin, caller, trail, undecided: true, aor, phones: Phones::All, limits: None },
+                    Search {
+                        origin,
+                        caller,
+                        trail,
+                        undecided: true,
+                        aor,
+                        phones: Phones::All,
+                        limits: None,
+                        asked: None,
+                    },
                 );
             }
             Aim::Phone(gruu) => {
                 let aor = gruu.aor.clone();
                 self.ask_for_bindings(
                     now,
-                    Search { origin, caller, trail, undecided: false, aor, phones: Phones::One(gruu), limits: None },
+                    Search {
+                        origin,
+                        caller,
+                        trail,
+                        undecided: false,
+                        aor,
+                        phones: Phones::One(gruu),
+                        limits: None,
+                        asked: None,
+                    },
                 );
             }
             Aim::Targets(set) => self.arrive(now, set, origin, &trail),
@@ -235,9 +261,25 @@ impl Server {
         }
     }
 
-    fn ask_for_bindings(&mut self, now: Now, search: Search) {
+    /// Since when each search waits for bindings.
+    pub(crate) fn searches_since(&self) -> impl Iterator<Item = (u64, Instant)> {
+        self.searches.iter().filter_map(|(ticket, search)| Some((*ticket, search.asked?)))
+    }
+
+    /// Nobody has said what the bindings are.
+    pub(crate) fn give_up_search(&mut self, now: Now, ticket: u64) {
+        let Some(search) = self.searches.remove(&ticket) else { return };
+        if let Origin::Target { ticket, .. } = search.origin {
+            return self.proxy.handle_expanded(now, &mut self.layer, ticket, Vec::new());
+        }
+        self.turn_away(now, search.origin, 503, None, Some(RETRY_AFTER_S.into()));
+    }
+
+    fn ask_for_bindings(&mut self, now: Now, mut search: Search) {
+        search.asked = Some(now.mono);
+        self.begin_to_wait(now.mono);
         if self.searches.len() >= SEARCHES_MAX {
-            return self.turn_away(now, search.origin, 503, None, Some(RETRY_AFTER_S));
+            return self.turn_away(now, search.origin, 503, None, Some(RETRY_AFTER_S.into()));
         }
         self.last_search += 1;
         let (ticket, aor) = (self.last_search, search.aor.clone());

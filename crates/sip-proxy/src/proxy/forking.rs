@@ -125,7 +125,7 @@ impl Shared {
                 let Some(uri) = next_hop(layer, id, context, place) else { return context.over(place) };
                 context.resolving(place, breadth);
                 self.last_ticket += 1;
-                self.resolving.insert(self.last_ticket, Waiting { id, place });
+                self.resolving.insert(self.last_ticket, Waiting { id, place, asked: now.mono });
                 self.asks.push_back(Ask::Resolve {
                     ticket: self.last_ticket,
                     id,

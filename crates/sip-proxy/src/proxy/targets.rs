@@ -7,6 +7,7 @@ use bytes::Bytes;
 use engine::Now;
 use sip_message::Transport;
 use sip_transaction::{Flow, ServerTransactionId, TransactionLayer, prefers_stream};
+use std::time::Duration;
 
 impl Proxy {
     /// The target set of a request (RFC 3261 section 16.5): where it goes; to nowhere means 480.
@@ -20,7 +21,7 @@ impl Proxy {
 
     /// The answer to [`Ask::Resolve`](super::Ask::Resolve): flows to try in this order, none when there is no such place.
     pub fn handle_resolved(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, mut flows: Vec<Flow>) {
-        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(Waiting { id, place, .. }) = self.shared.resolving.remove(&ticket) else { return };
         let Some(context) = self.contexts.get_mut(&id) else { return };
         let Some(breadth) = context.awaited(place) else { return };
         if flows.is_empty() {
@@ -38,10 +39,23 @@ impl Proxy {
         self.proceed(now, layer, id);
     }
 
+    /// What has been asked for so long without an answer, in the order in which it was asked.
+    pub fn overdue(&self, now: Now, patience: Duration) -> Vec<u64> {
+        let waiting = self.shared.resolving.iter().filter(|(_, waiting)| waiting.asked + patience <= now.mono);
+        let mut tickets: Vec<u64> = waiting.map(|(ticket, _)| *ticket).collect();
+        tickets.sort_unstable();
+        tickets
+    }
+
+    /// Whether nothing is being asked.
+    pub fn asks_nothing(&self) -> bool {
+        self.shared.resolving.is_empty()
+    }
+
     /// A third answer to [`Ask::Resolve`](super::Ask::Resolve): the request may not go there, and `reply` is what its sender is told
     /// should nobody else say more. What stands in for the target when it cannot be reached may not be gone to either.
     pub fn handle_forbidden(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, status: u16, reply: Bytes) {
-        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(Waiting { id, place, .. }) = self.shared.resolving.remove(&ticket) else { return };
         let Some(context) = self.contexts.get_mut(&id) else { return };
         if context.awaited(place).is_some() {
             context.best.add(Candidate { status, message: None, own: Some(reply) });
@@ -53,7 +67,7 @@ impl Proxy {
     /// The other answer to [`Ask::Resolve`](super::Ask::Resolve): the URI is one of ours, and these targets stand in its place, in the
     /// order of their q, changed as it was to be; none means 480. A lookup of what was looked up before is left out.
     pub fn handle_expanded(&mut self, now: Now, layer: &mut TransactionLayer, ticket: u64, mut targets: Vec<Target>) {
-        let Some(Waiting { id, place }) = self.shared.resolving.remove(&ticket) else { return };
+        let Some(Waiting { id, place, .. }) = self.shared.resolving.remove(&ticket) else { return };
         let Some(context) = self.contexts.get_mut(&id) else { return };
         if context.awaited(place).is_none() {
             return;
