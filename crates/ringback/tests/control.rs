@@ -86,7 +86,8 @@ fn an_exchange_of_another_version_is_named() {
     fs::create_dir(scratch.0.join("ringback-data")).unwrap();
     let listener = UnixListener::bind(socket(&scratch)).unwrap();
     let other = std::thread::spawn(move || {
-        for greeting in ["{\"ringback\":\"0.0.1\"}\n{\"error\":{\"what\":\"unknown\",\"exit\":2}}\n", "", "nonsense\n"] {
+        for greeting in ["{\"ringback\":\"0.0.1\"}\n{\"error\":{\"what\":\"unknown\",\"exit\":2}}\n", "", "nonsense\n"]
+        {
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(greeting.as_bytes()).unwrap();
         }

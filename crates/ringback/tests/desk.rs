@@ -63,7 +63,8 @@ impl Scratch {
 
     /// The status that a call ends with; 200 when it was answered.
     fn call(&self, whom: &str, account: &str) -> u64 {
-        let arguments = ["call", whom, "--as", account, "--bind", "127.0.0.1", "--duration", "0.1", "--play", "silence"];
+        let arguments =
+            ["call", whom, "--as", account, "--bind", "127.0.0.1", "--duration", "0.1", "--play", "silence"];
         let mut phone = self.start(&arguments);
         loop {
             let event = phone.next();

@@ -78,6 +78,7 @@ impl Desk {
 
     /// Goes on with other settings. What comes back is what somebody should look at.
     pub(crate) async fn configure(&self, settings: Settings) -> Vec<String> {
+        let _turn = self.turn.lock().await;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.tell_shards().await
     }
@@ -117,17 +118,24 @@ impl Desk {
 
     /// Has something written down; when this comes back with `true` it is. `false`: it does not fit what is there.
     async fn write(&self, write: Write) -> Result<bool, Failure> {
+        self.written(self.begin_to_write(write)).await
+    }
+
+    /// The same in two steps, for several that are written down together.
+    fn begin_to_write(&self, write: Write) -> oneshot::Receiver<Outcome> {
         let (tell, hear) = oneshot::channel();
         self.store().change(write, |outcome| {
             let _ = tell.send(outcome);
         });
-        match hear.await {
+        hear
+    }
+
+    async fn written(&self, outcome: oneshot::Receiver<Outcome>) -> Result<bool, Failure> {
+        match outcome.await {
             Ok(Outcome::Committed) => Ok(true),
             Ok(Outcome::Stale) => Ok(false),
-            Ok(Outcome::Full) => Err(Failure::negative("nothing has changed: there is no room for more of these")),
-            Ok(Outcome::Failed) | Err(_) => {
-                Err(Failure::negative(format!("nothing has changed: {}", self.store().health())))
-            }
+            Ok(Outcome::Full) => Err(Failure::negative("not all of it is done: there is no room for more of these")),
+            Ok(Outcome::Failed) | Err(_) => Err(Failure::negative(format!("not done: {}", self.store().health()))),
         }
     }
 }

@@ -1,21 +1,22 @@
 use super::{Desk, Values, done};
 use crate::config;
 use crate::exit::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{StoredRoute, Write};
 
 impl Desk {
     pub(super) fn list_routes(&self) -> Values {
         let settings = self.settings();
         let routes = self.store().routes();
-        let described = move |route: StoredRoute| {
+        let described = |route: &StoredRoute| {
             let rule = config::read_route(&route.name, &route.toml, settings.config.rules.trunks().as_slice());
             match rule {
                 Ok(rule) => json!({"route": route.name, "words": rule.to_string(), "toml": route.toml}),
                 Err(wrong) => json!({"route": route.name, "wrong": wrong, "toml": route.toml}),
             }
         };
-        Box::new(routes.to_vec().into_iter().map(described))
+        let all: Vec<Value> = routes.iter().map(described).collect();
+        Box::new(all.into_iter())
     }
 
     pub(super) async fn add_route(&self, name: String, toml: String) -> Result<Values, Failure> {

@@ -61,15 +61,16 @@ impl Desk {
                 _ => {}
             }
         }
-        // All at once, so that they are written down together.
-        let writes = accounts.iter().map(|account| {
-            let there = known.stored(&account.name).is_some();
-            let account = Box::new(account.clone());
-            self.write(if there { Write::ReplaceSecrets(account) } else { Write::AddAccount(account) })
-        });
-        let writes: Vec<_> = writes.collect();
-        for write in writes {
-            write.await?;
+        let begun: Vec<_> = accounts
+            .iter()
+            .map(|account| {
+                let there = known.stored(&account.name).is_some();
+                let account = Box::new(account.clone());
+                self.begin_to_write(if there { Write::ReplaceSecrets(account) } else { Write::AddAccount(account) })
+            })
+            .collect();
+        for outcome in begun {
+            self.written(outcome).await?;
         }
         if put != Put::Add {
             self.unbind(accounts.iter().map(|account| account.name.clone()).collect()).await?;

@@ -86,6 +86,9 @@ fn warnings(config: &Config) -> Vec<String> {
     if let Some(address) = config.listen.ws.iter().find(everywhere) {
         warnings.push(format!("listen.ws has {address}: WebSocket without TLS can be read and changed on its way"));
     }
+    if let Some(address) = config.listen.http.iter().find(everywhere) {
+        warnings.push(format!("listen.http has {address}: whoever reaches it sees how busy the exchange is"));
+    }
     warnings
 }
 

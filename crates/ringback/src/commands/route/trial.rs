@@ -148,7 +148,7 @@ impl Trial<'_> {
         }
         let registered = case.registered(user);
         let forwards = case.users.get(user).filter(|_| case.is_call());
-        let elsewhere = forwards.as_deref().and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
+        let elsewhere = forwards.and_then(|forwards| match (&forwards.always, &forwards.not_registered) {
             (Some(place), _) => Some((place, "every call")),
             (None, Some(place)) if registered == Some(false) => Some((place, "what finds no phone of theirs")),
             _ => None,

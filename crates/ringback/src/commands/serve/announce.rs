@@ -10,6 +10,9 @@ use std::path::Path;
 /// Accounts that the banner names.
 const NAMES_SHOWN: usize = 8;
 
+/// Accounts of which the first are looked for.
+const NAMES_SORTED_MAX: usize = 10_000;
+
 /// What there is to say when an exchange is ready.
 pub(super) struct Beginning<'a> {
     pub(super) config: &'a Config,
@@ -81,13 +84,16 @@ fn in_words(Beginning { config, exchange, created, authority, http }: &Beginning
         return words;
     }
     let data = config.data.display();
-    let names = exchange.world.store.accounts().names();
-    if names.is_empty() {
+    let accounts = exchange.world.store.accounts();
+    if accounts.is_empty() {
         row("accounts", format!("none; add one with `ringback user add NAME --data {data}`"));
     } else {
+        // To sort a million of them takes its time.
+        let names = if accounts.len() <= NAMES_SORTED_MAX { accounts.names() } else { Vec::new() };
         let more = if names.len() > NAMES_SHOWN { ", .." } else { "" };
         let first: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
-        row("accounts", format!("{}: {}{more}", names.len(), first.join(", ")));
+        let colon = if first.is_empty() { "" } else { ": " };
+        row("accounts", format!("{}{colon}{}{more}", accounts.len(), first.join(", ")));
         row("", format!("a new password: `ringback user passwd NAME --data {data}`"));
     }
     words

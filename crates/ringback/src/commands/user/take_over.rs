@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// Accounts in one command: each takes less than 400 bytes.
-const ACCOUNTS_AT_ONCE: usize = COMMAND_BYTES_MAX / 400 - 1;
+/// Bytes that an account takes in a command, besides its name and its realm, which may have to be escaped.
+const ACCOUNT_BYTES: usize = 300;
 
 /// Of which exchange, and whom.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Outcome {
     let stays =
         |account: &Account| configured.contains(&account.name) || (!arguments.replace && there.contains(&account.name));
     let (stayed, new): (Vec<Account>, Vec<Account>) = import.accounts.into_iter().partition(stays);
-    for accounts in new.chunks(ACCOUNTS_AT_ONCE) {
+    for accounts in new.chunks(at_once(&ours.realm)) {
         counter.ask(&Command::UserPut { accounts: accounts.to_vec(), put: Put::Either }, drop)?;
     }
     let mut words = format!("{} imported", new.len());
@@ -70,6 +70,12 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Outcome {
         || json!({"event": "imported", "imported": new.len(), "there": stayed.len(), "skipped": import.skipped.len()}),
     );
     Ok(if import.skipped.is_empty() { Exit::Done } else { Exit::Negative })
+}
+
+/// How many accounts fit into one command.
+fn at_once(realm: &str) -> usize {
+    let each = ACCOUNT_BYTES + store::NAME_BYTES_MAX + 6 * realm.len();
+    ((COMMAND_BYTES_MAX - ACCOUNT_BYTES) / each).max(1)
 }
 
 fn text(arguments: &Arguments) -> Result<String, Failure> {

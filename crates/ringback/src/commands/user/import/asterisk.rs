@@ -47,8 +47,8 @@ pub(super) fn read(text: &str) -> Result<Reading, String> {
 
 fn global_realm(sections: &[Section]) -> &str {
     let general = sections.iter().filter(|section| section.name == "general").find_map(|section| section.get("realm"));
-    let global = sections.iter().filter(|section| section.get("type") == Some("global"));
-    general.or(global.filter_map(|section| section.get("default_realm")).last()).unwrap_or(REALM)
+    let mut globals = sections.iter().rev().filter(|section| section.get("type") == Some("global"));
+    general.or_else(|| globals.find_map(|section| section.get("default_realm"))).unwrap_or(REALM)
 }
 
 type Outcome = Result<(String, Credential), &'static str>;
