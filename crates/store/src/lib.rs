@@ -48,7 +48,9 @@ pub use sip_registrar::Outcome;
 pub use store::{Counters, Options, Store, URL};
 pub use tls_folder::{TlsFile, TlsFolder};
 pub use users_file::unhex;
-pub use write::{ACCOUNTS_MAX, RECORD_TEXT_BYTES_MAX, RECORDS_MAX, ROUTE_BYTES_MAX, ROUTES_MAX, StoredRoute, Write};
+pub use write::{
+    ACCOUNTS_MAX, BANS_MAX, RECORD_TEXT_BYTES_MAX, RECORDS_MAX, ROUTE_BYTES_MAX, ROUTES_MAX, StoredRoute, Write,
+};
 
 pub(crate) use tables::Tables;
 pub(crate) use users_file::UsersFile;

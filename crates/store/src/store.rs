@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// The bans, in no order; some may have ended.
-    pub fn bans(&self) -> Arc<Vec<Ban>> {
+    pub fn bans(&self) -> Vec<Ban> {
         self.0.shared.tables.bans()
     }
 
@@ -193,4 +193,8 @@ impl std::fmt::Debug for Store {
 }
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod trouble;

@@ -1,5 +1,5 @@
 use crate::{Accounts, Bindings, StoredRoute, Write};
-use engine::{Network, TableKey};
+use engine::{Network, Table, TableKey};
 use guard::Ban;
 use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,7 +9,7 @@ pub(crate) struct Tables {
     pub(crate) bindings: Bindings,
     pub(crate) accounts: Accounts,
     routes: RwLock<Arc<Vec<StoredRoute>>>,
-    bans: RwLock<Arc<Vec<Ban>>>,
+    bans: RwLock<Table<Network, Ban>>,
     key: TableKey,
 }
 
@@ -21,8 +21,9 @@ impl Tables {
         bans: Vec<Ban>,
         key: TableKey,
     ) -> Tables {
-        let (routes, bans) = (RwLock::new(Arc::new(routes)), RwLock::new(Arc::new(bans)));
-        Tables { bindings, accounts, routes, bans, key }
+        let mut by_network = Table::with_hasher(key);
+        by_network.extend(bans.into_iter().map(|ban| (ban.network, ban)));
+        Tables { bindings, accounts, routes: RwLock::new(Arc::new(routes)), bans: RwLock::new(by_network), key }
     }
 
     /// In the order in which they were first put.
@@ -30,12 +31,16 @@ impl Tables {
         self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn bans(&self) -> Arc<Vec<Ban>> {
-        self.bans.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn bans(&self) -> Vec<Ban> {
+        self.bans.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn bans_len(&self) -> usize {
+        self.bans.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     pub(crate) fn has_ban(&self, network: &Network) -> bool {
-        self.bans().iter().any(|ban| ban.network == *network)
+        self.bans.read().unwrap_or_else(PoisonError::into_inner).contains_key(network)
     }
 
     pub(crate) fn put_route(&self, route: StoredRoute) {
@@ -50,14 +55,11 @@ impl Tables {
     }
 
     pub(crate) fn put_ban(&self, ban: Ban) {
-        self.change_bans(|bans| match bans.iter_mut().find(|other| other.network == ban.network) {
-            Some(other) => *other = ban,
-            None => bans.push(ban),
-        });
+        self.bans.write().unwrap_or_else(PoisonError::into_inner).insert(ban.network, ban);
     }
 
     pub(crate) fn remove_ban(&self, network: &Network) {
-        self.change_bans(|bans| bans.retain(|ban| ban.network != *network));
+        self.bans.write().unwrap_or_else(PoisonError::into_inner).remove(network);
     }
 
     /// What a write is about, as a keyed hash; `None` when it stands in no other's way. Bindings have their own.
@@ -76,9 +78,5 @@ impl Tables {
 
     fn change_routes(&self, change: impl FnOnce(&mut Vec<StoredRoute>)) {
         change(Arc::make_mut(&mut self.routes.write().unwrap_or_else(PoisonError::into_inner)));
-    }
-
-    fn change_bans(&self, change: impl FnOnce(&mut Vec<Ban>)) {
-        change(Arc::make_mut(&mut self.bans.write().unwrap_or_else(PoisonError::into_inner)));
     }
 }

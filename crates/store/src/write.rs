@@ -14,6 +14,9 @@ pub const ROUTES_MAX: usize = 1_000;
 /// Bytes that the text of such a rule may have; a longer one is [`Outcome::Full`](crate::Outcome::Full).
 pub const ROUTE_BYTES_MAX: usize = 16 * 1024;
 
+/// Bans that the store may hold, so many more than a guard has that it never hears of it; one more is [`Outcome::Full`](crate::Outcome::Full).
+pub const BANS_MAX: usize = 2 * guard::BANS_MAX;
+
 /// Call records that are kept; the oldest goes for one more.
 pub const RECORDS_MAX: usize = 10_000_000;
 

@@ -1,6 +1,6 @@
 use crate::backend::{Group, Row};
 use crate::bindings::{Admitted, part_of};
-use crate::{ACCOUNTS_MAX, Outcome, ROUTE_BYTES_MAX, ROUTES_MAX, Tables, Write};
+use crate::{ACCOUNTS_MAX, BANS_MAX, Outcome, ROUTE_BYTES_MAX, ROUTES_MAX, Tables, Write};
 use sip_registrar::Change;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,6 +14,7 @@ pub(super) struct Keys {
     added: isize,
     accounts_added: usize,
     routes_added: usize,
+    bans_added: usize,
 }
 
 /// What is to become of a write.
@@ -29,7 +30,7 @@ pub(super) enum Admission {
 impl Keys {
     pub(super) fn clear(&mut self) {
         self.taken.clear();
-        (self.added, self.accounts_added, self.routes_added) = (0, 0, 0);
+        (self.added, self.accounts_added, self.routes_added, self.bans_added) = (0, 0, 0, 0);
     }
 
     pub(super) fn admit(&mut self, write: Write, tables: &Tables, group: &mut Group) -> Admission {
@@ -121,7 +122,15 @@ impl Keys {
             }
             Write::RemoveRoute(name) if tables.routes().iter().any(|route| route.name == name) => Row::NoRoute(name),
             Write::Record(record) => Row::Record(*record),
-            Write::Ban(ban) => Row::Ban(*ban),
+            Write::Ban(ban) => {
+                if !tables.has_ban(&ban.network) {
+                    if tables.bans_len() + self.bans_added >= BANS_MAX {
+                        return Err(Outcome::Full);
+                    }
+                    self.bans_added += 1;
+                }
+                Row::Ban(*ban)
+            }
             Write::Unban(network) if tables.has_ban(&network) => Row::NoBan(network),
             Write::RemoveRoute(_) | Write::Unban(_) => return Err(Outcome::Stale),
             Write::Bindings(_) | Write::UnbindUsers(_) => unreachable!("they are no rows"),

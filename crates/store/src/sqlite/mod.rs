@@ -86,6 +86,15 @@ impl Sqlite {
     }
 }
 
+/// Does something while nobody else can write to the file at `path`.
+#[cfg(test)]
+pub(crate) fn while_held(path: &Path, action: impl FnOnce()) {
+    let other = Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    action();
+    other.execute_batch("ROLLBACK").unwrap();
+}
+
 impl Backend for Sqlite {
     fn load(&mut self, rng: &mut Rng) -> Result<Loaded, StoreError> {
         let failed = |error| file::explain("reading", &self.path, error);

@@ -23,6 +23,10 @@ struct Disk {
     shut: bool,
     /// Commits that have begun.
     commits: u64,
+    /// Writes and bytes of the largest group.
+    largest: (usize, usize),
+    /// The table of bindings, if it is not one like others.
+    bindings: Option<Bindings>,
 }
 
 /// What becomes of a commit.
@@ -64,6 +68,17 @@ impl Fallible {
         }
     }
 
+    /// With this table of bindings.
+    pub(crate) fn over(bindings: Bindings) -> Fallible {
+        let disk = Fallible::default();
+        disk.lock().bindings = Some(bindings);
+        disk
+    }
+
+    pub(crate) fn largest_group(&self) -> (usize, usize) {
+        self.lock().largest
+    }
+
     pub(crate) fn commits(&self) -> u64 {
         self.lock().commits
     }
@@ -76,7 +91,7 @@ impl Fallible {
 impl Backend for Fallible {
     fn load(&mut self, _rng: &mut Rng) -> Result<Loaded, StoreError> {
         let disk = self.lock();
-        let bindings = Bindings::new([1; 32]);
+        let bindings = disk.bindings.clone().unwrap_or_else(|| Bindings::new([1; 32]));
         for (aor, standing) in &disk.kept.bindings {
             let record = Record::Whole { aor: aor.clone(), bindings: standing.clone() };
             bindings.restore(crate::bindings::part_of(bindings.hash(aor)), record).unwrap();
@@ -88,6 +103,8 @@ impl Backend for Fallible {
     fn commit(&mut self, group: &Group, _standing: &Bindings) -> Result<(), StoreError> {
         let mut disk = self.lock();
         disk.commits += 1;
+        let size = (group.changes.len() + group.rows.len(), group.log.len());
+        disk.largest = disk.largest.max(size);
         self.0.1.notify_all();
         while disk.shut {
             disk = self.0.1.wait(disk).unwrap();

@@ -63,6 +63,23 @@ pub(crate) fn binding(now: Now, phone: u32, cseq: u32, expires_s: u64) -> Bindin
     Binding::new(parts).unwrap()
 }
 
+/// One with as much text as may be, or nearly.
+pub(crate) fn fat_binding(now: Now, phone: u32) -> Binding {
+    let thin = binding(now, phone, 1, 600);
+    let parts = Parts {
+        contact: thin.contact(),
+        params: &format!(";x={}", "y".repeat(480)),
+        call_id: thin.call_id(),
+        user_agent: "",
+        path: &format!("<sip:{};lr>", "z".repeat(480)),
+        cseq: 1,
+        q: 1000,
+        expires_at_s: thin.expires_at_s(),
+        flow: thin.flow(),
+    };
+    Binding::new(parts).unwrap()
+}
+
 /// Binds these to `user` in the place of whatever is.
 pub(crate) fn bind(store: &Store, user: &str, bindings: &[Binding]) -> Outcome {
     store.change_and_wait(binding_write(store, user, bindings))
