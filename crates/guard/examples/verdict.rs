@@ -44,7 +44,6 @@ fn main() {
         let mut guard = new(Config::default());
         (0..count).for_each(|number| guard.handle_known(now, nth(number)));
         measure(words, &mut guard, now, count);
-        println!("           {} bytes a source", guard.source_bytes() / guard.sources());
     }
     measure("1,000 strangers", &mut new(Config::default()), now, 1000);
     let mut guard = new(Config { stranger_per_s: 1, stranger_burst: 60, ..Config::default() });

@@ -1,14 +1,15 @@
 use crate::Config;
 use crate::bans::{BANS_MAX, Ban, Bans, NotBanned};
 use crate::bucket::{Bucket, Rate, nanoseconds};
+use crate::known::{KNOWN_MAX, Known};
 use crate::offence::{Offence, Offences};
 use crate::source::{Block, Source};
-use crate::sources::{KNOWN_MAX, List, OFFENDERS_MAX, SOURCES_MAX, Slot, Sources};
+use crate::sources::{List, OFFENDERS_MAX, SOURCES_MAX, Slot, Sources};
 use engine::{Network, Now, Rng};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// How long a source that has proved who it is counts as known.
+/// How long a source that has proved who it is counts as known; up to a minute more, for that is counted in minutes.
 pub const KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// How often as many wrong passwords a known source may send as a stranger: behind one address there may be a hundred phones, and one of
@@ -18,9 +19,6 @@ pub const KNOWN_PATIENCE: u32 = 10;
 /// Bans that offences may earn at once, in all parts together; after that it is one more each second in each part. Who forges senders
 /// can have us ban whom they like, but not more of them than that, and each ban is written down.
 pub const BANS_AT_ONCE_MAX: u32 = 2048;
-
-/// How soon after another a source that is known is noted to be so: each note costs a few memory accesses.
-const NOTE_KNOWN_EVERY_S: u32 = 60;
 
 /// Whether a packet is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +41,7 @@ pub struct Guard {
     config: Config,
     since: Instant,
     rate: Rate,
+    known: Known,
     sources: Sources,
     bans: Bans,
     earned: Bucket,
@@ -60,7 +59,8 @@ impl Guard {
         Guard {
             since: now.mono,
             rate: Rate::new(config.stranger_per_s, config.stranger_burst),
-            sources: Sources::new(rng, [SOURCES_MAX, OFFENDERS_MAX, KNOWN_MAX].map(share)),
+            known: Known::new(rng, share(KNOWN_MAX)),
+            sources: Sources::new(rng, [SOURCES_MAX, OFFENDERS_MAX].map(share)),
             bans: Bans::new(rng, share(BANS_MAX)),
             earned: Bucket::new(now, 1, share(BANS_AT_ONCE_MAX as usize) as u32),
             config,
@@ -83,13 +83,13 @@ impl Guard {
             return Verdict::Banned;
         }
         let (clock, rate) = (self.clock(now), self.rate);
-        if rate.is_unlimited() {
-            return if self.is_known(source, clock) { Verdict::Known } else { Verdict::Stranger };
-        }
-        let slot = self.sources.touch(source, |slot| clock.is_idle(slot));
-        if slot.known_until_s > clock.s {
+        if self.known.has(source, clock.minute()) {
             return Verdict::Known;
         }
+        if rate.is_unlimited() {
+            return Verdict::Stranger;
+        }
+        let slot = self.sources.touch(source, |slot| clock.is_idle(slot));
         if rate.take(&mut slot.full_at_ns, clock.ns) { Verdict::Stranger } else { Verdict::Limited }
     }
 
@@ -98,14 +98,8 @@ impl Guard {
         if self.config.allows(address) {
             return;
         }
-        let (source, clock) = (Source::of(address), self.clock(now));
-        let until_s = clock.s + KNOWN_FOR.as_secs() as u32;
-        let slot = self.sources.touch(source, |slot| clock.is_idle(slot));
-        if until_s - slot.known_until_s.min(until_s) < NOTE_KNOWN_EVERY_S {
-            return;
-        }
-        slot.known_until_s = until_s;
-        self.sources.remember(source, List::Known);
+        let until_s = u64::from(self.clock(now).s) + KNOWN_FOR.as_secs();
+        self.known.put(Source::of(address), until_s.div_ceil(60));
     }
 
     /// Something counts against `address`. Tells of the ban, if that is what it has earned.
@@ -118,7 +112,7 @@ impl Guard {
             return None;
         }
         let clock = self.clock(now);
-        let is_known = self.is_known(source, clock);
+        let is_known = self.known.has(source, clock.minute());
         if is_known && !offence.is_hard_to_forge() {
             return None;
         }
@@ -137,8 +131,9 @@ impl Guard {
             return None;
         }
         if let Some(slot) = self.sources.get(source) {
-            (slot.offences, slot.known_until_s) = (Offences::default(), 0);
+            slot.offences = Offences::default();
         }
+        self.known.put(source, 0);
         let block = Block::one(source);
         let times = self.bans.next_times(block);
         let doubled = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
@@ -196,35 +191,30 @@ impl Guard {
         Block::of(network).is_some_and(|block| block.length == 64)
     }
 
-    /// Sources remembered, known ones and others.
+    /// Sources remembered for what they send or did.
     pub fn sources(&self) -> usize {
-        [List::Strangers, List::Offenders, List::Known].iter().map(|list| self.sources.len(*list)).sum()
+        self.sources.len(List::Strangers) + self.sources.len(List::Offenders)
     }
 
-    /// Sources that have proved who they are, perhaps some for whom that has just ended.
-    pub fn known(&self) -> usize {
-        self.sources.len(List::Known)
+    /// Sources known to be somebody's who has proved who they are. It takes a while to count them.
+    pub fn known(&self, now: Now) -> usize {
+        self.known.len(self.clock(now).minute())
     }
 
-    /// The bytes that all sources take.
+    /// The bytes that [`Guard::sources`] take. Known ones are in [`KNOWN_MAX`] places of eight bytes.
     pub fn source_bytes(&self) -> usize {
         self.sources.bytes()
     }
 
-    fn is_known(&mut self, source: Source, clock: Clock) -> bool {
-        self.sources.get(source).is_some_and(|slot| slot.known_until_s > clock.s)
-    }
-
     fn clock(&self, now: Now) -> Clock {
         let ns = nanoseconds(self.since, now);
-        // From 1 on, so that 0 has always been over.
-        Clock { ns, s: (ns / 1_000_000_000) as u32 + 1, window_s: self.config.window.as_secs() as u32 }
+        Clock { ns, s: (ns / 1_000_000_000) as u32, window_s: self.config.window.as_secs() as u32 }
     }
 }
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard").field("sources", &self.sources()).field("known", &self.known()).finish()
+        f.debug_struct("Guard").field("sources", &self.sources()).finish_non_exhaustive()
     }
 }
 
@@ -244,6 +234,10 @@ struct Clock {
 }
 
 impl Clock {
+    fn minute(self) -> u64 {
+        u64::from(self.s) / 60
+    }
+
     /// Whether what the source has done still counts.
     fn counts(self, slot: &Slot) -> bool {
         !slot.offences.is_empty() && self.s - slot.offences_since_s.min(self.s) < self.window_s
@@ -251,6 +245,6 @@ impl Clock {
 
     /// Whether forgetting the source would change nothing.
     fn is_idle(self, slot: &Slot) -> bool {
-        slot.full_at_ns <= self.ns && slot.known_until_s <= self.s && !self.counts(slot)
+        slot.full_at_ns <= self.ns && !self.counts(slot)
     }
 }

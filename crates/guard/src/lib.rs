@@ -8,6 +8,7 @@ mod config;
 mod guard;
 
 mod bans;
+mod known;
 mod offence;
 mod sources;
 
@@ -21,6 +22,7 @@ pub use bans::{BANS_MAX, Ban, NotBanned, WHY_BYTES_MAX};
 pub use bucket::Bucket;
 pub use config::Config;
 pub use guard::{BANS_AT_ONCE_MAX, Guard, KNOWN_FOR, KNOWN_PATIENCE, Verdict};
+pub use known::KNOWN_MAX;
 pub use offence::Offence;
 pub use source::{BAN_BITS_MIN_V4, BAN_BITS_MIN_V6, Source};
-pub use sources::{KNOWN_MAX, OFFENDERS_MAX, SOURCES_MAX};
+pub use sources::{OFFENDERS_MAX, SOURCES_MAX};

@@ -10,9 +10,6 @@ pub const SOURCES_MAX: usize = 65_536;
 /// Sources remembered because something counts against them; for another one, what the oldest has done is forgotten.
 pub const OFFENDERS_MAX: usize = 65_536;
 
-/// Sources remembered because they have proved who they are; for another one, the one that did so longest ago is a stranger again.
-pub const KNOWN_MAX: usize = 1_048_576;
-
 /// No slot.
 const NONE: u32 = u32::MAX;
 
@@ -23,8 +20,6 @@ pub(crate) struct Slot {
     pub(crate) full_at_ns: u64,
     before: u32,
     behind: u32,
-    /// Until when it counts as known, in seconds since the guard's beginning.
-    pub(crate) known_until_s: u32,
     /// When offences began to be added up.
     pub(crate) offences_since_s: u32,
     pub(crate) offences: Offences,
@@ -36,11 +31,10 @@ pub(crate) struct Slot {
 pub(crate) enum List {
     Strangers,
     Offenders,
-    Known,
 }
 
 impl List {
-    const ALL: [List; 3] = [List::Strangers, List::Offenders, List::Known];
+    const ALL: [List; 2] = [List::Strangers, List::Offenders];
 }
 
 #[derive(Clone, Copy)]
@@ -51,17 +45,17 @@ struct Ends {
     max: usize,
 }
 
-/// The sources, each in one of three lists. Slots are used again but never given back, so that all of it is one table and one index.
+/// The sources, each in one of two lists. Slots are used again but never given back, so that all of it is one table and one index.
 pub(crate) struct Sources {
     key: TableKey,
     index: HashTable<u32>,
     slots: Vec<Slot>,
-    lists: [Ends; 3],
+    lists: [Ends; 2],
 }
 
 impl Sources {
-    /// For at most `strangers`, `offenders` and `known` ones.
-    pub(crate) fn new(rng: &mut Rng, maxima: [usize; 3]) -> Sources {
+    /// For at most so many strangers and offenders.
+    pub(crate) fn new(rng: &mut Rng, maxima: [usize; 2]) -> Sources {
         let ends = |max: usize| Ends { first: NONE, last: NONE, len: 0, max: max.max(1) };
         let (index, slots) = (HashTable::new(), Vec::new());
         Sources { key: TableKey::new(rng), index, slots, lists: maxima.map(ends) }
@@ -97,8 +91,7 @@ impl Sources {
         if ends.len >= ends.max {
             let first = ends.first;
             self.unlink(first);
-            let slot = &mut self.slots[first as usize];
-            (slot.known_until_s, slot.offences) = (0, Offences::default());
+            self.slots[first as usize].offences = Offences::default();
             self.push_first(List::Strangers, first);
         }
         self.push_last(list, at);
@@ -202,7 +195,6 @@ impl Slot {
             full_at_ns: 0,
             before: NONE,
             behind: NONE,
-            known_until_s: 0,
             offences_since_s: 0,
             offences: Offences::default(),
             list: List::Strangers,

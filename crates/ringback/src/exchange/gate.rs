@@ -156,9 +156,9 @@ pub(crate) struct GateTotals {
     pub(crate) offences: [u64; 4],
     /// Bans in force.
     pub(crate) bans_in_force: usize,
-    /// Sources that are remembered.
+    /// Sources that are remembered for what they send or did.
     pub(crate) sources: usize,
-    /// Of these, those that have proved who they are.
+    /// Sources that have proved who they are.
     pub(crate) known: usize,
 }
 
@@ -308,7 +308,7 @@ impl Gate {
         for part in &self.parts {
             let part = lock(part);
             totals.sources += part.sources();
-            totals.known += part.known();
+            totals.known += part.known(now);
         }
         totals
     }

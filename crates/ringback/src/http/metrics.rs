@@ -59,8 +59,8 @@ pub(super) fn text(numbers: &Numbers, ready: bool) -> String {
 fn gate(to: &mut Exposition, totals: &GateTotals) {
     to.gauge("ringback_bans", "Bans in force.", totals.bans_in_force);
     to.counter("ringback_bans_earned_total", "Bans that offences have earned.", totals.bans);
-    to.gauge("ringback_sources", "Sources that are remembered.", totals.sources);
-    to.gauge("ringback_sources_known", "Of these, those that have proved who they are.", totals.known);
+    to.gauge("ringback_sources", "Sources that are remembered for what they send or did.", totals.sources);
+    to.gauge("ringback_sources_known", "Sources that have proved who they are.", totals.known);
     let refused: [(&[(&str, &str)], &dyn Display); 3] = [
         (&[("why", "limited")], &totals.limited),
         (&[("why", "limited_together")], &totals.limited_together),
