@@ -87,6 +87,7 @@ impl Day {
         let config = phone::Config { calls_max: lines, ..Telephone::config(Some(account), transport) };
         self.world.add_phone_of(&name, config);
         let node = self.world.find(&name);
+        self.world.phone_at(node).tables = None;
         self.at_node.insert(node, number);
         self.people.push(Person::new(name, node, self.world.nodes[node].at));
     }

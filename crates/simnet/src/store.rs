@@ -156,3 +156,106 @@ impl Store {
         while self.location.sweep(now) {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Store};
+    use engine::{Now, Rng};
+    use sip_message::Transport;
+    use sip_registrar::{AddressOfRecord, Answer, Binding, Change, Outcome, Parts};
+    use sip_transaction::Flow;
+    use std::time::Duration;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn aor(number: u64) -> AddressOfRecord {
+        AddressOfRecord::new(&format!("user{number}"), "example.org").unwrap()
+    }
+
+    fn change(store: &Store, now: Now, number: u64) -> Change {
+        let at = "192.0.2.1:5060".parse().unwrap();
+        let parts = Parts {
+            contact: "sip:100@192.0.2.1",
+            params: "",
+            call_id: "call",
+            user_agent: "",
+            path: "",
+            q: 1000,
+            cseq: 1,
+            expires_at_s: now.unix_s() as u32 + 3600,
+            flow: Flow { transport: Transport::Udp, local: at, remote: at, connection: None },
+        };
+        let version = store.location.fetch(now, &aor(number)).version;
+        Change { aor: aor(number), version, bindings: [Binding::new(parts).unwrap()].into() }
+    }
+
+    fn slow() -> (Store, Now) {
+        let mut store = Store::new(&mut Rng::from_u64(1));
+        store.pace = Pace { write: MS(10), answer: MS(5), jitter: MS(20) };
+        (store, Now::read_clocks())
+    }
+
+    /// Lets time pass until all is answered; the tickets, in the order of their answers.
+    fn answers(store: &mut Store, now: &mut Now) -> Vec<(u64, Outcome)> {
+        let mut found = Vec::new();
+        while let Some(due) = store.poll_timeout() {
+            *now = *now + due.duration_since(now.mono);
+            found.extend(store.handle_timeout(*now).into_iter().map(|(_, answer)| match answer {
+                Answer::Committed { ticket, outcome } => (ticket, outcome),
+                Answer::Fetched { .. } => panic!("nobody has asked"),
+            }));
+        }
+        found
+    }
+
+    #[test]
+    fn a_group_is_written_at_once_and_its_answers_overtake_each_other() {
+        let (mut store, mut now) = slow();
+        for number in 0..20 {
+            let change = change(&store, now, number);
+            assert!(store.commit(now, 0, number, change).is_none());
+        }
+        store.handle_timeout(now + MS(9));
+        assert_eq!((store.location.len(), store.durable.len()), (0, 0), "nobody sees what might be lost");
+        let tickets: Vec<u64> = answers(&mut store, &mut now).into_iter().map(|(ticket, _)| ticket).collect();
+        assert_eq!((store.location.len(), store.durable.len(), store.counts.groups), (20, 20, 1));
+        assert_eq!(tickets.len(), 20);
+        assert!(!tickets.is_sorted(), "{tickets:?}");
+    }
+
+    #[test]
+    fn the_second_change_of_the_same_bindings_is_of_the_next_group() {
+        let (mut store, mut now) = slow();
+        for ticket in 0..3 {
+            let change = change(&store, now, 1);
+            store.commit(now, 0, ticket, change);
+        }
+        // Decided from the same state, the later ones are stale.
+        let (committed, stale) = (Outcome::Committed, Outcome::Stale);
+        let mut found = answers(&mut store, &mut now);
+        found.sort_by_key(|(ticket, _)| *ticket);
+        assert_eq!(found, [(0, committed), (1, stale), (2, stale)]);
+        assert_eq!(store.counts.groups, 3);
+    }
+
+    #[test]
+    fn a_crash_loses_what_was_not_durable_and_a_failure_changes_nothing() {
+        let (mut store, mut now) = slow();
+        let first = change(&store, now, 1);
+        store.commit(now, 0, 1, first);
+        store.handle_timeout(now + MS(10));
+        let second = change(&store, now, 2);
+        store.commit(now + MS(10), 0, 2, second);
+        store.crash(now + MS(11));
+        assert_eq!(answers(&mut store, &mut now), [], "nobody is there to hear them");
+        assert_eq!(store.location.fetch(now, &aor(1)).bindings.len(), 1);
+        assert!(store.location.fetch(now, &aor(2)).bindings.is_empty());
+        store.fails = true;
+        let third = change(&store, now, 3);
+        store.commit(now, 0, 3, third);
+        assert_eq!(answers(&mut store, &mut now), [(3, Outcome::Failed)]);
+        assert_eq!((store.location.len(), store.durable.len()), (1, 1));
+        store.crash(now + Duration::from_secs(3601));
+        assert_eq!((store.location.len(), store.durable.len()), (0, 0), "it has ended meanwhile");
+    }
+}

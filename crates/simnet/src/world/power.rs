@@ -63,7 +63,9 @@ impl World {
         }
         let (at, rng) = (self.nodes[node].at, self.rng.split());
         if let Mind::Phone(phone) = &mut self.nodes[node].mind {
+            let tables = phone.tables.take();
             **phone = Telephone::new(phone.phone_config.clone(), phone.hz, at, rng);
+            phone.tables = tables;
         }
         self.switch_on(node);
     }
