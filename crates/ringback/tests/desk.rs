@@ -187,7 +187,11 @@ fn forwards_and_routes_are_in_force_at_once() {
     // They are there after a restart, and without an exchange, too.
     exchange.signal("-KILL");
     exchange.exit_code();
-    assert_eq!(scratch.done(&["route", "ls"])[0]["route"], "night");
+    let listed = &scratch.done(&["route", "ls"])[0];
+    assert_eq!(
+        (&listed["route"], listed["words"].as_str().unwrap().starts_with("route 1 (night)")),
+        (&json!("night"), true)
+    );
     let at = format!("listen.udp={address}");
     let mut exchange = scratch.start(&["serve", "--set", &at]);
     exchange.address();

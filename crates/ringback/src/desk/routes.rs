@@ -1,6 +1,7 @@
 use super::{Desk, Values, done};
 use crate::config;
 use crate::exit::Failure;
+use routing::Rule;
 use serde_json::{Value, json};
 use store::{StoredRoute, Write};
 
@@ -8,14 +9,18 @@ impl Desk {
     pub(super) fn list_routes(&self) -> Values {
         let settings = self.settings();
         let routes = self.store().routes();
-        let described = |route: &StoredRoute| {
+        let before = settings.config.rules.as_slice().len();
+        let described = |(at, route): (usize, &StoredRoute)| {
             let rule = config::read_route(&route.name, &route.toml, settings.config.rules.trunks().as_slice());
             match rule {
-                Ok(rule) => json!({"route": route.name, "words": rule.to_string(), "toml": route.toml}),
+                Ok(rule) => {
+                    let rule = Rule { number: before + at + 1, ..rule };
+                    json!({"route": route.name, "words": rule.to_string(), "toml": route.toml})
+                }
                 Err(wrong) => json!({"route": route.name, "wrong": wrong, "toml": route.toml}),
             }
         };
-        let all: Vec<Value> = routes.iter().map(described).collect();
+        let all: Vec<Value> = routes.iter().enumerate().map(described).collect();
         Box::new(all.into_iter())
     }
 
