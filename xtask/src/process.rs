@@ -1,10 +1,12 @@
 //! Other people's programs as values: each in its own process group, its output in a file, gone when the value is dropped.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,8 @@ const POLL: Duration = Duration::from_millis(10);
 /// A place for one test: a folder for its files, a /24 of loopback addresses, and the processes it started.
 pub(crate) struct Scope {
     dir: PathBuf,
+    /// Another name for it, short enough for a socket in it wherever the workspace is (unix(7): 108 bytes).
+    short: PathBuf,
     net: [u8; 2],
     groups: Mutex<Vec<u32>>,
     /// The network namespace that its processes live in; `None`: ours.
@@ -32,8 +36,19 @@ impl Scope {
             fs::remove_dir_all(&dir).with_context(|| format!("emptying {}", dir.display()))?;
         }
         fs::create_dir_all(&dir)?;
-        let run = 32 + (std::process::id() % 200) as u8;
-        Ok(Self { dir, net: [run, index], groups: Mutex::default(), netns: None })
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let id = std::process::id();
+        let short = std::env::temp_dir().join(format!("ringback-{id}-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+        // One of a process that was killed, which had the same id.
+        let _ = fs::remove_file(&short);
+        symlink(dir.canonicalize()?, &short).with_context(|| format!("creating {}", short.display()))?;
+        let run = 32 + (id % 200) as u8;
+        Ok(Self { dir, short, net: [run, index], groups: Mutex::default(), netns: None })
+    }
+
+    /// The same folder by its short name.
+    pub(crate) fn short_dir(&self) -> &Path {
+        &self.short
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -51,8 +66,9 @@ impl Scope {
     }
 
     /// The same place with its processes in a network namespace.
-    pub(crate) fn inside(self, netns: &str) -> Self {
-        Self { netns: Some(netns.to_owned()), ..self }
+    pub(crate) fn inside(mut self, netns: &str) -> Self {
+        self.netns = Some(netns.to_owned());
+        self
     }
 
     /// Writes a file into the test's folder and returns where it is.
@@ -105,6 +121,12 @@ impl Scope {
                 signal_group(*group, "KILL");
             }
         }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.short);
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Setup<'a> {
     /// Its data folder.
     pub(crate) fn data(&self, scope: &Scope) -> PathBuf {
         // (Short, because a socket is in it.)
-        scope.dir().join(if self.name == "ringback" { "data" } else { self.name })
+        scope.short_dir().join(if self.name == "ringback" { "data" } else { self.name })
     }
 }
 
