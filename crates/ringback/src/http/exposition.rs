@@ -3,6 +3,9 @@ use std::fmt::{Display, Write};
 /// What Prometheus is told that a text in this format is (exposition formats, version 0.0.4).
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Labels, each with its value, and the sample's value.
+pub(super) type Sample<'a> = (&'a [(&'a str, &'a str)], &'a dyn Display);
+
 /// Metrics as Prometheus reads them: families of samples, each family with its HELP and TYPE in front.
 #[derive(Debug, Default)]
 pub(super) struct Exposition(String);
@@ -19,7 +22,7 @@ impl Exposition {
     }
 
     /// Several samples under one name, told apart by their labels. A name is for one family only.
-    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str, samples: &[(&[(&str, &str)], &dyn Display)]) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str, samples: &[Sample<'_>]) {
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         // Writing to a string cannot fail.
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");

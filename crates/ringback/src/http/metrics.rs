@@ -1,7 +1,6 @@
-use super::exposition::Exposition;
+use super::exposition::{Exposition, Sample};
 use crate::exchange::GateTotals;
 use net::Totals;
-use std::fmt::Display;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Counters;
@@ -61,7 +60,7 @@ fn gate(to: &mut Exposition, totals: &GateTotals) {
     to.counter("ringback_bans_earned_total", "Bans that offences have earned.", totals.bans);
     to.gauge("ringback_sources", "Sources that are remembered for what they send or did.", totals.sources);
     to.gauge("ringback_sources_known", "Sources that have proved who they are.", totals.known);
-    let refused: [(&[(&str, &str)], &dyn Display); 3] = [
+    let refused: [Sample<'_>; 3] = [
         (&[("why", "limited")], &totals.limited),
         (&[("why", "limited_together")], &totals.limited_together),
         (&[("why", "banned")], &totals.banned),
@@ -69,7 +68,7 @@ fn gate(to: &mut Exposition, totals: &GateTotals) {
     let help = "Datagrams, connections and messages not let in: their source sends too many, all strangers do, or it is banned.";
     to.family("ringback_refused_total", "counter", help, &refused);
     let [credentials, user, malformed, scanner] = &totals.offences;
-    let offences: [(&[(&str, &str)], &dyn Display); 4] = [
+    let offences: [Sample<'_>; 4] = [
         (&[("offence", "wrong_credentials")], credentials),
         (&[("offence", "unknown_user")], user),
         (&[("offence", "malformed")], malformed),
