@@ -81,3 +81,63 @@ fn a_hangup_reads_the_configuration_again() {
     exchange.signal("-TERM");
     assert_eq!(exchange.exit_code(), 0);
 }
+
+#[test]
+fn a_reload_shows_another_certificate_and_keeps_the_connections_that_are_open() {
+    let scratch = Scratch::new("hangup-tls");
+    let now = std::time::SystemTime::now();
+    let file = |name: &str, text: &str| {
+        let path = scratch.0.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let settings = ["first", "second"].map(|name| {
+        let authority = net::make_local_ca(now).unwrap();
+        let ours = ["127.0.0.1".parse().unwrap()];
+        let pair = net::make_local_certificate(&authority, &[], &ours, now).unwrap();
+        let (pem, key) = (file(&format!("{name}.pem"), &pair.certificate), file(&format!("{name}.key"), &pair.key));
+        let text = format!("[tls]\ncertificate = \"{pem}\"\nkey = \"{key}\"\n");
+        (file(&format!("{name}-ca.pem"), &authority.certificate), text)
+    });
+    let [(first_ca, first), (second_ca, second)] = &settings;
+    let config = file("r.toml", first);
+    let tls = ["--set", "listen.tls=127.0.0.1:0"];
+    let mut exchange = scratch.start(&[&["serve", "--config", &config], &tls[..], &ANYWHERE].concat());
+    let passwords = ["100", "101"].map(|_| exchange.event("account")["password"].as_str().unwrap().to_owned());
+    let ready = exchange.event("ready");
+    let at = |name: &str| {
+        let all = ready["listen"].as_array().unwrap().iter();
+        all.filter_map(|one| one.as_str()?.strip_prefix(name)).next().unwrap().to_owned()
+    };
+    let (udp, tls) = (at("udp:"), at("tls:"));
+    let believed = |ca: &str| {
+        let uri = format!("sip:{tls}");
+        scratch.start(&["options", &uri, "--transport", "tls", "--ca", ca]).exit_code() == 0
+    };
+    assert!(believed(first_ca) && !believed(second_ca));
+    let account = format!("101:{}@{tls}", passwords[1]);
+    let mut phone = scratch.start(&[
+        "answer",
+        "--as",
+        &account,
+        "--transport",
+        "tls",
+        "--ca",
+        first_ca,
+        "--bind",
+        "127.0.0.1",
+        "--play",
+        "silence",
+    ]);
+    phone.event("registered");
+    file("r.toml", second);
+    exchange.signal("-HUP");
+    assert_eq!(exchange.event("reloaded")["restart_for"], serde_json::json!([]));
+    assert!(believed(second_ca) && !believed(first_ca));
+    // Over the connection that was there before.
+    let account = format!("100:{}@{udp}", passwords[0]);
+    let mut caller = scratch.start(&["call", "101", "--as", &account, "--bind", "127.0.0.1", "--duration", "0.1"]);
+    caller.event("answered");
+    assert_eq!(caller.exit_code(), 0);
+    assert_eq!(phone.event("ended")["why"], "peer_hung_up");
+}

@@ -2,7 +2,7 @@ use super::{Desk, Values, one};
 use crate::exit::Failure;
 use crate::moment::rfc3339;
 use serde_json::{Value, json};
-use server::{CallId, CallRecord, CallState, CallSummary, Order, Report, Story};
+use server::{CallId, CallRecord, CallState, CallSummary, Mode, Order, Report, Story};
 use std::time::{Duration, UNIX_EPOCH};
 use store::Query;
 
@@ -19,6 +19,12 @@ impl Desk {
             }
         }
         calls.sort_by_key(|call| (call.started, call.id));
+        let proxy = &self.settings().config.proxy;
+        if calls.is_empty() && !(proxy.mode == Mode::CallStateful || proxy.mode == Mode::Stateful && proxy.record_route)
+        {
+            let what = "nothing is known of calls: with this proxy.mode, or without proxy.record_route, they do not stay with the exchange";
+            return Err(Failure::negative(what));
+        }
         Ok(Box::new(calls.into_iter().map(|call| summary(&call))))
     }
 
