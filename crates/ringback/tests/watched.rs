@@ -217,4 +217,8 @@ fn a_reload_takes_everything_over_that_it_can_and_drops_no_call() {
     caller.signal("-INT");
     assert_eq!(callee.event("ended")["why"], "peer_hung_up");
     assert_eq!(caller.exit_code(), 0);
+    exchange.signal("-TERM");
+    assert_eq!(exchange.exit_code(), 0);
+    let said = exchange.complaints();
+    assert!(said.contains("a call of user 100 was refused: 100 may not call"), "{said}");
 }

@@ -66,9 +66,7 @@ impl Running<'_> {
             if let Some(line) = world.gate.as_ref().and_then(|gate| gate.tend(now)) {
                 console.warn(line);
             }
-            if let Some(line) = world.take_refused() {
-                console.warn(line);
-            }
+            self.warn_of_refused(console);
             let health = world.store.health();
             if health.is_well() == unwell {
                 // Once when it begins, and once when it is over.
@@ -86,11 +84,18 @@ impl Running<'_> {
                 return Err(Failure::negative(what));
             }
         }
+        self.warn_of_refused(console);
         let calls = self.calls_left;
         let rest = if calls > 0 { format!("; {calls} under way go on without us") } else { String::new() };
         console.say(format!("stopped{rest}"));
         console.event(&json!({"event": "stopped", "calls": calls}));
         Ok(Exit::Done)
+    }
+
+    fn warn_of_refused(&self, console: &Console) {
+        if let Some(line) = self.exchange.world.take_refused() {
+            console.warn(line);
+        }
     }
 
     fn refresh_certificates(&mut self, console: &Console) {
