@@ -131,6 +131,15 @@ fn a_call_is_listed_shown_ended_and_remembered() {
     assert_eq!(talking.exchange.exit_code(), 0);
     assert_eq!(talking.ask(&["calls", "history"]).len(), 1);
     assert_eq!(talking.scratch.start(&["calls", "ls"]).exit_code(), 1);
+    // Another exchange knows how it ended, and not what passed.
+    let mut exchange = talking.scratch.start(&[&["serve"], &ANYWHERE[..]].concat());
+    exchange.address();
+    let mut shown = talking.scratch.start(&["calls", "show", call_id]);
+    assert_eq!(shown.exit_code(), 1);
+    let said = shown.complaints();
+    assert!(said.contains("is not remembered any more") && said.contains(record["how"].as_str().unwrap()), "{said}");
+    let mut both = talking.scratch.start(&["calls", "history", "--csv"]);
+    assert_eq!(both.exit_code(), 2, "one form at a time: this is with --json");
 }
 
 #[test]

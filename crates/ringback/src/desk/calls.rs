@@ -9,6 +9,9 @@ use store::Query;
 /// What both ends are told of a call that an operator ends (RFC 3326).
 const BY_OPERATOR: &str = "SIP;cause=200;text=\"Ended by the operator\"";
 
+/// Records among which a call is looked for of which nothing else is left.
+const HISTORY_LOOKED_AT: u32 = 10_000;
+
 impl Desk {
     pub(super) async fn list_calls(&self) -> Result<Values, Failure> {
         let reports = self.orders()?.ask_all(|ticket| Order::Calls { ticket }).await;
@@ -34,12 +37,24 @@ impl Desk {
             Report::Story(story) => story,
             _ => None,
         });
-        match story {
-            Some(story) => one(told(&story)),
-            None => Err(Failure::negative(format!(
-                "nothing is remembered of a call {call}; `ringback calls ls` and `ringback calls history` have names and Call-IDs"
-            ))),
+        if let Some(story) = story {
+            return one(told(&story));
         }
+        // The ring has forgotten it, or an exchange before this one has seen it.
+        let mut records = self.history(None, None, None, HISTORY_LOOKED_AT).await?;
+        let record = records.find(|record| record["id"] == call || record["call_id"] == call);
+        Err(Failure::negative(match record {
+            Some(record) => {
+                let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
+                let (from, to, started, how) = (text("from"), text("to"), text("started"), text("how"));
+                format!(
+                    "what passed in call {call} is not remembered any more; it was {from} -> {to} at {started}: {how}"
+                )
+            }
+            None => format!(
+                "nothing is known of a call {call}; `ringback calls ls` and `ringback calls history` have names and Call-IDs"
+            ),
+        }))
     }
 
     /// Calls that are over.
