@@ -4,7 +4,7 @@ use crate::Server;
 use crate::admission::Admitted;
 use crate::identity::Caller;
 use crate::purpose::Purpose;
-use calls::{Calls, Id, Output, Users};
+use calls::{Calls, End, Id, Output, Users};
 use engine::Now;
 use sip_message::Method;
 use sip_transaction::{Packet, ServerTransactionId};
@@ -64,6 +64,8 @@ impl Server {
                 self.proxy.handle_cancel(now, &mut self.layer, invite, reason);
             }
             Output::Uncharge(seat) => self.config.tally.give_back(routing::Seat(seat)),
+            // Whoever is asked for a proof, or for other terms (RFC 4028 section 6), calls again a moment later.
+            Output::Event(calls::Event::Ended(record)) if matches!(record.end, End::Refused(401 | 407 | 422)) => {}
             Output::Event(calls::Event::Ended(record)) => {
                 self.outputs.push_back(crate::Output::Event(crate::Event::Ended(record)));
             }

@@ -99,6 +99,20 @@ fn a_call_to_nobody_leaves_a_record_of_those_who_are_known_only() {
 }
 
 #[test]
+fn a_challenge_of_the_far_end_is_no_end_of_a_call() {
+    check(
+        "given bob registered
+         alice -> exchange  INVITE bob
+         exchange -> bob    INVITE
+         bob -> exchange    401
+         exchange -> bob    ACK
+         exchange -> alice  401
+         alice -> exchange  ACK
+         exchange tells nothing",
+    );
+}
+
+#[test]
 fn a_phone_that_does_not_answer_is_named() {
     check(
         "given bob registered
