@@ -4,20 +4,20 @@
 use simnet::{Day, Settings};
 
 fn hours_with(seed: u64, shards: usize) {
-    let settings = Settings { seed, shards, phones: 200, hours: 6, calls_per_phone: 20, ..Settings::default() };
+    let settings = Settings { seed, shards, phones: 100, hours: 6, calls_per_phone: 40, ..Settings::default() };
     let verdict = Day::new(settings).live(|_| {});
     assert_eq!(verdict.counts.rules_broken, 0, "{verdict}");
     let counts = verdict.counts;
     let all = [
         (counts.lost, 100),
-        (counts.registrations, 1500),
-        (counts.registrations_failed, 50),
+        (counts.registrations, 800),
+        (counts.registrations_failed, 20),
         (counts.answered, 300),
         (counts.refused, 50),
         (counts.busy, 5),
         (counts.given_up, 50),
         (counts.not_written, 1),
-        (counts.phones_restarted, 10),
+        (counts.phones_restarted, 5),
         (counts.restarts, 5),
         (counts.records, 500),
     ];
