@@ -12,6 +12,9 @@ pub const RING_BYTES_MAX: usize = 8 << 20;
 /// Steps of one story: of a longer one the first are told.
 pub const STEPS_MAX: usize = 1000;
 
+/// Messages that are looked back at for where an INVITE went that nobody has answered: many calls may end like that at once.
+const LOOKED_BACK_MAX: usize = 500;
+
 /// What a message costs besides its bytes.
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
@@ -109,10 +112,12 @@ impl Ring {
 
     /// Where the last INVITE of a call went that nothing came back for.
     pub(crate) fn unanswered(&self, call_id: &str) -> Option<SocketAddr> {
-        let invites = self
-            .messages_of(call_id)
-            .filter(|(entry, message)| entry.sent && message.is_request() && message.method() == Method::Invite);
-        invites.last().map(|(entry, _)| entry.remote)
+        // The last one was sent half a second ago, or over a connection.
+        let latest = self.entries.iter().rev().take(LOOKED_BACK_MAX);
+        let is_sent =
+            |entry: &Entry, message: &Message| entry.sent && message.is_request() && message.method() == Method::Invite;
+        let mut messages = self.messages_among(latest, call_id);
+        messages.find(|(entry, message)| is_sent(entry, message)).map(|(entry, _)| entry.remote)
     }
 
     /// What became of a call that has ended: its name, its Call-ID, how it ended. `call` is one of the first two.
@@ -149,9 +154,17 @@ impl Ring {
     }
 
     fn messages_of(&self, call_id: &str) -> impl Iterator<Item = (Entry, Message)> {
+        self.messages_among(self.entries.iter(), call_id)
+    }
+
+    fn messages_among<'a>(
+        &'a self,
+        entries: impl Iterator<Item = &'a Entry>,
+        call_id: &str,
+    ) -> impl Iterator<Item = (Entry, Message)> {
         let finder = memchr::memmem::Finder::new(call_id.as_bytes()).into_owned();
         let call_id = call_id.to_owned();
-        self.entries.iter().filter_map(move |entry| {
+        entries.filter_map(move |entry| {
             let bytes = self.bytes(entry);
             finder.find(bytes)?;
             let message = Message::parse(bytes::Bytes::copy_from_slice(bytes)).ok()?;

@@ -2,7 +2,7 @@ use crate::Store;
 use crate::tables::Tables;
 use bytes::Bytes;
 use engine::{Now, Rng};
-use routing::{Forwards, Limits};
+use routing::{Forwards, Limits, Tally};
 use server::{Account, Answer, Ask, Call, Config, Domains, Event, Input, Keys, Order, Output, Secrets, Server, owner};
 use sip_message::{Message, NextHop};
 use sip_transaction::{ClientTransactionId, ConnectionId, Flow};
@@ -108,6 +108,7 @@ impl Exchange {
 
     /// Dies and comes back with its keys and what its store has kept, and with nothing else.
     pub(crate) fn restart(&mut self, now: Now) {
+        self.config.tally = Tally::default();
         for (shard, server) in self.servers.iter_mut().enumerate() {
             *server = Server::new(self.config.clone(), shard as u16, self.rng.split());
         }
