@@ -4,7 +4,8 @@
 //! drive; minutes of protocol run in milliseconds, the same each time for the same seed.
 //!
 //! A test is a call-flow ladder, see [`check`]; what no ladder can say (a thousand calls over a lossy network) is said with a
-//! [`World`].
+//! [`World`]. Whether all of it holds together for a day, with ten thousand phones and all that goes wrong in one, is what a
+//! [`Day`] finds out.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // all of it is test code: what cannot be is a panic that says so
 
 mod scenario;
