@@ -7,8 +7,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::{Needs, Row, World};
 use crate::cargo;
-use crate::peers::raw::{UdpPeer, tcp_write_until_cut};
+use crate::peers::raw::{UdpPeer, be_slow, open_websocket, tcp_write_until_cut, write_until_cut};
 use crate::peers::ringback::{self, Setup};
+use crate::peers::tls::Client;
 use crate::process::{Process, tail};
 use crate::usage::memory_kb;
 
@@ -156,29 +157,40 @@ fn cut(world: &World, exchange: &Process, head: &[u8], piece: &[u8], bytes_max: 
     still_serves(world)
 }
 
-/// One byte at a time over TCP, in a TLS handshake, in a WebSocket's and to the operator's port, side by side.
+/// One byte at a time over TCP, in a TLS handshake, in a WebSocket's and to the operator's port; and in a message over TLS and in a
+/// frame of a WebSocket that are open. All side by side.
 fn slow_streams(world: &World) -> Result<()> {
     let ip = world.exchange_ip();
     let listen = format!("tls = [\"{ip}:5061\"]\nws = [\"{ip}:8080\"]\nhttp = [\"{ip}:8088\"]\n");
-    let exchange = ringback::start(&world.scope, &Setup { listen, ..Setup::on(&ip) })?;
-    // The head of a TLS record with a ClientHello of 512 bytes.
-    let hello: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
-    let streams: [(&str, u16, &[u8]); 4] = [
-        ("TCP", 5060, b"OPTIONS sip:"),
-        ("TLS", 5061, hello),
-        ("WebSocket", 8080, b"GET / HTTP/1.1\r\nHost: "),
-        ("HTTP", 8088, b"GET /metrics HTTP/1.1\r\nHost: "),
-    ];
+    let setup = Setup { listen, ..Setup::on(&ip) };
+    let exchange = ringback::start(&world.scope, &setup)?;
+    let (pause, within) = (Duration::from_millis(500), Duration::from_secs(SLOW_SECONDS_MAX));
+    let authority = setup.data(&world.scope).join("tls/ca.pem");
+    let tls = Client::new(&ip, 5061, &authority)?.open(0, &world.scope.ip(5))?;
+    be_slow(&tls.sock, pause)?;
+    let websocket = open_websocket(&world.scope.ip(6), format!("{ip}:8080").parse()?)?;
+    be_slow(&websocket, pause)?;
     std::thread::scope(|threads| -> Result<()> {
-        let drips = streams.map(|(what, port, head)| {
-            let to = format!("{ip}:{port}").parse();
-            let within = Duration::from_secs(SLOW_SECONDS_MAX);
-            let drip = move || tcp_write_until_cut(to?, head, b"x", Duration::from_millis(500), within);
-            (what, threads.spawn(drip))
-        });
+        let mut drips = vec![
+            ("TLS", threads.spawn(move || write_until_cut(tls, b"OPTIONS sip:", b"x", within))),
+            // A masked frame of text with 8192 bytes (RFC 6455 section 5.2).
+            ("WebSocket", threads.spawn(move || write_until_cut(websocket, b"\x81\xfe\x20\x00abcd", b"x", within))),
+        ];
+        // The head of a TLS record with a ClientHello of 512 bytes.
+        let hello: &[u8] = &[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+        let heads: [(&str, u16, &[u8]); 4] = [
+            ("TCP", 5060, b"OPTIONS sip:"),
+            ("TLS handshake", 5061, hello),
+            ("WebSocket handshake", 8080, b"GET / HTTP/1.1\r\nHost: "),
+            ("HTTP", 8088, b"GET /metrics HTTP/1.1\r\nHost: "),
+        ];
+        for (what, port, head) in heads {
+            let to = format!("{ip}:{port}").parse()?;
+            drips.push((what, threads.spawn(move || tcp_write_until_cut(to, head, b"x", pause, within))));
+        }
         for (what, drip) in drips {
             let cut = drip.join().map_err(|_| anyhow!("a thread panicked"))?;
-            cut.with_context(|| format!("a slow {what} stream"))?;
+            cut.with_context(|| format!("a slow {what}"))?;
         }
         Ok(())
     })?;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use super::stage::CAROL;
 use super::{Needs, Row, World};
 use crate::peers::http;
-use crate::peers::raw::{expect_websocket, half_open};
+use crate::peers::raw::{half_open, open_websocket};
 use crate::peers::ringback::{self, Setup};
 use crate::peers::sipp::{self, Outcome};
 use crate::peers::tls::Client;
@@ -91,7 +91,7 @@ fn served(world: &World, kind: &Kind, when: &str) -> Result<()> {
             let authority = Setup::on(&exchange).data(&world.scope).join("tls/ca.pem");
             drop(Client::new(&exchange, kind.port, &authority)?.open(0, &other)?);
         }
-        "ws" => expect_websocket(&other, to)?,
+        "ws" => drop(open_websocket(&other, to)?),
         "http" => {
             let (status, page) = http::get_from(&other, &format!("{exchange}:{}", kind.port), "/healthz")?;
             ensure!(status == 200, "/healthz got {status} {page}");

@@ -123,8 +123,8 @@ pub(crate) fn connect_from(ip: &str, to: SocketAddr) -> Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Whether a WebSocket for SIP is granted to somebody at an address of ours (RFC 7118 section 3).
-pub(crate) fn expect_websocket(ip: &str, to: SocketAddr) -> Result<()> {
+/// A WebSocket for SIP, granted to somebody at an address of ours (RFC 7118 section 3).
+pub(crate) fn open_websocket(ip: &str, to: SocketAddr) -> Result<TcpStream> {
     let mut stream = connect_from(ip, to)?;
     write!(
         stream,
@@ -137,7 +137,7 @@ pub(crate) fn expect_websocket(ip: &str, to: SocketAddr) -> Result<()> {
     if !answer.starts_with("HTTP/1.1 101 ") {
         bail!("a WebSocket's handshake got {answer}");
     }
-    Ok(())
+    Ok(stream)
 }
 
 /// Connections to `to` that say no more than `hello`, as far as they were accepted; all from one address, 127.0.0.1.
@@ -152,7 +152,8 @@ pub(crate) fn half_open(to: SocketAddr, hello: &[u8], count: usize) -> Vec<TcpSt
     open
 }
 
-/// Writes `piece` again and again, `pause` apart, until the other end closes; returns how much it took before that.
+/// Connects to `to` and writes `head`, then `piece` again and again, `pause` apart, until the other end closes; returns how much it took
+/// before that.
 pub(crate) fn tcp_write_until_cut(
     to: SocketAddr,
     head: &[u8],
@@ -160,15 +161,30 @@ pub(crate) fn tcp_write_until_cut(
     pause: Duration,
     within: Duration,
 ) -> Result<usize> {
-    let mut stream = TcpStream::connect(to)?;
+    let stream = TcpStream::connect(to)?;
+    be_slow(&stream, pause)?;
+    write_until_cut(stream, head, piece, within)
+}
+
+/// What is read from this stream is waited for so long, which is the pause between what is written.
+pub(crate) fn be_slow(stream: &TcpStream, pause: Duration) -> Result<()> {
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    Ok(stream.set_read_timeout(Some(pause.max(Duration::from_millis(1))))?)
+}
+
+/// The same on any stream that is open and slow.
+pub(crate) fn write_until_cut(
+    mut stream: impl Read + Write,
+    head: &[u8],
+    piece: &[u8],
+    within: Duration,
+) -> Result<usize> {
     let deadline = Instant::now() + within;
     let mut written = 0;
     let mut next = head;
     let mut answer = [0; 4096];
-    stream.set_read_timeout(Some(pause.max(Duration::from_millis(1))))?;
     loop {
-        match stream.write(next) {
+        match stream.write(next).and_then(|len| stream.flush().map(|()| len)) {
             Ok(len) => written += len,
             Err(error) if error.kind() == ErrorKind::WouldBlock => bail!("the server neither reads nor closes"),
             Err(_) => return Ok(written),
