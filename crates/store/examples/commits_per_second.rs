@@ -21,8 +21,13 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let count: u32 = arguments.next().map_or(1_000_000, |count| count.parse().unwrap());
     let scratch = arguments.next().map_or_else(|| std::env::temp_dir().join("ringback-commits"), Into::into);
-    let _ = fs::remove_dir_all(&scratch);
+    if count > 0 {
+        let _ = fs::remove_dir_all(&scratch);
+    }
     let folder = DataFolder::create(&scratch).unwrap();
+    if count == 0 {
+        return opened(&folder);
+    }
     let store = open(&folder);
     run("new bindings", &store, &folder, 0..count, 1, f64::INFINITY);
     run("refreshes", &store, &folder, 0..count, 2, f64::INFINITY);
@@ -33,11 +38,17 @@ fn main() {
     println!("memory after settling: {} bytes per binding", resident() / u64::from(count.max(1)));
     drop(store);
     println!("closed: {}", sizes(folder.path()));
-    let began = Instant::now();
-    let store = open(&folder);
-    println!("opened with {} bindings in {:.2} s", store.bindings().len(), began.elapsed().as_secs_f64());
-    drop(store);
-    fs::remove_dir_all(&scratch).unwrap();
+    opened(&folder);
+    if std::env::var_os("KEEP").is_none() {
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+}
+
+fn opened(folder: &DataFolder) {
+    let (began, cpu_before) = (Instant::now(), cpu_ns("/proc/self"));
+    let store = open(folder);
+    let (took, cpu) = (began.elapsed().as_secs_f64(), (cpu_ns("/proc/self") - cpu_before) as f64 / 1e9);
+    println!("opened with {} bindings in {took:.2} s, of processor time {cpu:.2} s", store.bindings().len());
 }
 
 fn open(folder: &DataFolder) -> Store {

@@ -53,7 +53,7 @@ impl Queue {
     /// Queues a write, or has it fail.
     pub(crate) fn push(&self, item: Item) {
         let mut state = self.lock();
-        if state.items.len() % LOOKS_EVERY == 0 && state.committing.is_some() {
+        if state.items.len().is_multiple_of(LOOKS_EVERY) && state.committing.is_some() {
             let waiting = state.notice_slowness();
             if !waiting.is_empty() {
                 drop(state);

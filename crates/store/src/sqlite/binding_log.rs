@@ -5,7 +5,7 @@ use rusqlite::{Connection, Statement};
 use sip_registrar::Record;
 
 /// Bytes of log that are kept before parts are written down anew, however little there is in them.
-const LOG_BYTES_MIN: u64 = 16 << 20;
+pub(super) const LOG_BYTES_MIN: u64 = 16 << 20;
 
 /// Bytes in front of the records in a blob: the checksum over the rest.
 const SUM_BYTES: usize = 8;
@@ -22,6 +22,7 @@ pub(super) struct BindingLog {
     parts: Vec<Part>,
     /// Parts that the transaction writes, as they were before it.
     replaced: Vec<(usize, Part)>,
+    log_bytes_min: u64,
     buffer: Vec<u8>,
 }
 
@@ -58,13 +59,14 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl BindingLog {
-    pub(super) fn new() -> BindingLog {
+    pub(super) fn new(log_bytes_min: u64) -> BindingLog {
         let start = Place { first: 1, ..Place::default() };
         BindingLog {
             now: start,
             next: start,
             parts: vec![Part::default(); PARTS],
             replaced: Vec::new(),
+            log_bytes_min,
             buffer: Vec::new(),
         }
     }
@@ -91,8 +93,8 @@ impl BindingLog {
 
     fn write_due_parts(&mut self, connection: &Connection, log: usize, standing: &Bindings) -> rusqlite::Result<()> {
         self.next.owed += log as u64 * PARTS as u64;
-        while self.next.owed >= self.next.bytes.max(LOG_BYTES_MIN) {
-            self.next.owed -= self.next.bytes.max(LOG_BYTES_MIN);
+        while self.next.owed >= self.next.bytes.max(self.log_bytes_min) {
+            self.next.owed -= self.next.bytes.max(self.log_bytes_min);
             let at = self.next.cursor;
             self.encode_part(at, standing);
             let part = Part { seq: self.next.seq, bytes: self.buffer.len() as u64 };

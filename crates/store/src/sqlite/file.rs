@@ -47,6 +47,16 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| explain("opening", path, error))
 }
 
+/// Looks whether SQLite's own structures are as they should be: what holds rows, not what is in them.
+pub(super) fn check(path: &Path) -> Result<(), StoreError> {
+    let connection = open_to_read(path)?;
+    let found: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match found.map_err(|error| explain("reading", path, error))?.as_str() {
+        "ok" => Ok(()),
+        what => Err(StoreError::Damaged { path: path.to_owned(), what: what.trim().to_owned() }),
+    }
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

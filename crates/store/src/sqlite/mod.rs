@@ -10,11 +10,13 @@ mod rows;
 mod schema;
 
 use crate::backend::{Backend, Group, Loaded, Reader};
+use crate::bindings::PARTS;
 use crate::{Bindings, StoreError};
 use binding_log::BindingLog;
 use engine::Rng;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::SystemTime;
 
 /// Call records that are forgotten at one time at most.
@@ -31,9 +33,13 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the file at `path`, makes it when there is none, and brings it to this version's form.
     pub(crate) fn open(path: &Path) -> Result<Sqlite, StoreError> {
+        Sqlite::open_with(path, binding_log::LOG_BYTES_MIN)
+    }
+
+    fn open_with(path: &Path, log_bytes_min: u64) -> Result<Sqlite, StoreError> {
         let mut connection = file::open(path)?;
         schema::migrate(&mut connection, path)?;
-        Ok(Sqlite { path: path.to_owned(), connection, log: BindingLog::new(), peopled: false })
+        Ok(Sqlite { path: path.to_owned(), connection, log: BindingLog::new(log_bytes_min), peopled: false })
     }
 
     fn meta(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -56,6 +62,16 @@ impl Sqlite {
                 self.set_meta("seed", &seed).map_err(|error| file::explain("writing", &self.path, error))?;
                 Ok(seed)
             }
+        }
+    }
+
+    /// How many parts there are is a part of the file's form.
+    fn check_parts(&self) -> Result<(), StoreError> {
+        let parts = (PARTS as u64).to_le_bytes();
+        match self.meta("parts").map_err(|error| file::explain("reading", &self.path, error))? {
+            Some(written) if written == parts => Ok(()),
+            Some(_) => Err(StoreError::TooNew { path: self.path.clone() }),
+            None => self.set_meta("parts", &parts).map_err(|error| file::explain("writing", &self.path, error)),
         }
     }
 
@@ -97,9 +113,15 @@ pub(crate) fn while_held(path: &Path, action: impl FnOnce()) {
 
 impl Backend for Sqlite {
     fn load(&mut self, rng: &mut Rng) -> Result<Loaded, StoreError> {
+        self.check_parts()?;
         let failed = |error| file::explain("reading", &self.path, error);
         let bindings = Bindings::new(self.seed(rng)?);
-        match self.log.load(&self.connection, &bindings) {
+        // Each reads all of the file.
+        let path = self.path.clone();
+        let check = thread::Builder::new().spawn(move || file::check(&path)).map_err(StoreError::NoThread)?;
+        let loaded = self.log.load(&self.connection, &bindings);
+        check.join().map_err(|_| self.damaged("looking through it failed".to_owned()))??;
+        match loaded {
             Ok(()) => {}
             Err(binding_log::Failure::Sql(error)) => return Err(failed(error)),
             Err(binding_log::Failure::Damaged(what)) => return Err(self.damaged(what)),
@@ -124,3 +146,6 @@ impl Backend for Sqlite {
         Ok(Box::new(records::RecordReader::open(&self.path)?))
     }
 }
+
+#[cfg(test)]
+mod tests;
