@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use engine::Rng;
+use serde_json::Value;
 
 use super::street::{EXCHANGE, Stage};
 use super::{Needs, Row, World};
@@ -21,6 +22,9 @@ const SECONDS: u32 = 8;
 /// Less than this share of it, and there was no flood.
 const SENT_SHARE_MIN: f64 = 0.2;
 const MEMORY_MB_MORE_MAX: f64 = 64.0;
+/// A flood that fails while the load is held up for longer than this is tried again, so often.
+const TICK_LATE_MS_MAX: f64 = 200.0;
+const ATTEMPTS_MAX: u32 = 3;
 const CALLS_PER_S: u32 = 20;
 
 fn spoofed_flood(world: &World) -> Result<()> {
@@ -30,10 +34,32 @@ fn spoofed_flood(world: &World) -> Result<()> {
     let (rate, seconds) = (number("RINGBACK_FLOOD_PER_S", RATE)?, number("RINGBACK_FLOOD_S", SECONDS)?);
     let mut stage = Stage::set(world, &[])?;
     stage.expect_calls()?;
-    let memory_mb = |stage: &Stage| Ok::<_, anyhow::Error>(memory_kb(&stage.exchange)? as f64 / 1024.0);
-    let (before, cpu) = (memory_mb(&stage)?, cpu_us(&stage.exchange)?);
-    let total = CALLS_PER_S * seconds;
-    let to = Street::ip(EXCHANGE).parse()?;
+    let before = memory_mb(&stage)?;
+    for attempt in 1..=ATTEMPTS_MAX {
+        let (ok, total, report) = flood(&stage, rate, seconds)?;
+        let after = memory_mb(&stage)?;
+        let (later, later_report) = stage.calls(CALLS_PER_S, 100)?;
+        println!("  ({before:.0} MB, then {after:.0} MB; {ok} of {total} calls during it, {later} of 100 after it)");
+        ensure!(stage.exchange.running()?, "the exchange ended\n{}", tail(&stage.exchange.output()));
+        ensure!(after - before < MEMORY_MB_MORE_MAX, "the exchange grew from {before:.0} to {after:.0} MB");
+        ensure!(later >= 99, "{later} of 100 calls succeeded after the flood: {later_report}");
+        if ok as f64 >= 0.9 * f64::from(total) {
+            return Ok(());
+        }
+        // Other programs had the cores: that is what was measured then.
+        let disturbed = report["tick_late_ms_max"].as_f64().unwrap_or(0.0) > TICK_LATE_MS_MAX;
+        ensure!(disturbed && attempt < ATTEMPTS_MAX, "{ok} of {total} calls succeeded during the flood: {report}");
+    }
+    Ok(())
+}
+
+fn memory_mb(stage: &Stage) -> Result<f64> {
+    Ok(memory_kb(&stage.exchange)? as f64 / 1024.0)
+}
+
+/// How many of how many calls succeeded while it lasted, and what the phones saw.
+fn flood(stage: &Stage, rate: u32, seconds: u32) -> Result<(u64, u32, Value)> {
+    let (cpu, total, to) = (cpu_us(&stage.exchange)?, CALLS_PER_S * seconds, Street::ip(EXCHANGE).parse()?);
     let (sent, (ok, report)) = std::thread::scope(|threads| -> Result<_> {
         let net = &stage.street.others;
         let flood = threads.spawn(move || {
@@ -45,17 +71,8 @@ fn spoofed_flood(world: &World) -> Result<()> {
         Ok((sent, calls?))
     })?;
     let cores = (cpu_us(&stage.exchange)? - cpu) as f64 / 1e6 / f64::from(seconds);
-    let after = memory_mb(&stage)?;
-    let (later, later_report) = stage.calls(CALLS_PER_S, 100)?;
-    println!(
-        "  ({:.0} spoofed requests a second for {seconds} s: {before:.0} MB, then {after:.0} MB; {cores:.1} cores; {ok} of {total} calls \
-         during it, {later} of 100 after it)",
-        sent as f64 / f64::from(seconds)
-    );
-    ensure!(stage.exchange.running()?, "the exchange ended\n{}", tail(&stage.exchange.output()));
-    ensure!(sent as f64 > f64::from(rate * seconds) * SENT_SHARE_MIN, "only {sent} requests were sent");
-    ensure!(after - before < MEMORY_MB_MORE_MAX, "the exchange grew from {before:.0} to {after:.0} MB");
-    ensure!(ok as f64 >= 0.9 * f64::from(total), "{ok} of {total} calls succeeded during the flood: {report}");
-    ensure!(later >= 99, "{later} of 100 calls succeeded after the flood: {later_report}");
-    Ok(())
+    let per_s = sent as f64 / f64::from(seconds);
+    println!("  ({per_s:.0} spoofed requests a second for {seconds} s; the exchange took {cores:.1} cores)");
+    ensure!(per_s > f64::from(rate) * SENT_SHARE_MIN, "only {sent} requests were sent");
+    Ok((ok, total, report))
 }
