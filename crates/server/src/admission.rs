@@ -60,7 +60,7 @@ impl Server {
         let Some(kind) = self.proof_wanted(now, &packet, &admitted) else {
             return self.let_in(now, packet, identity, admitted);
         };
-        match self.authenticator.examine(now, &packet.message, kind) {
+        match self.authenticator.examine(now, packet.flow.remote.ip(), &packet.message, kind) {
             Verdict::Missing => self.challenge(now, &packet, kind, false),
             Verdict::Stale => self.challenge(now, &packet, kind, true),
             Verdict::Malformed(reason) => {

@@ -79,7 +79,7 @@ impl Server {
     }
 
     pub(crate) fn challenge(&mut self, now: Now, packet: &Packet, kind: Kind, stale: bool) {
-        let mut values = self.authenticator.challenge(now, stale);
+        let mut values = self.authenticator.challenge(now, packet.flow.remote.ip(), stale);
         let room = if packet.flow.transport == Transport::Udp { CHALLENGE_BYTES_MAX } else { usize::MAX };
         while values.len() > 1 && values.iter().map(String::len).sum::<usize>() > room {
             // Not the best, and not the last, which is what every phone can do.

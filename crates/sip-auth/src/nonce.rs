@@ -1,12 +1,15 @@
 use crate::algorithm::{DIGITS, NIBBLES, NO_NIBBLE};
 use engine::{Mac, Now, Rng};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 
 /// A nonce: when it was made (milliseconds of its maker's, see [`NonceMaker::ms`]), a random part, and the signature over both.
 ///
 /// On the wire 12, 16 and 16 hexadecimal digits. The signature covers the maker, too, so that a nonce of another engine,
-/// or of an earlier run with the same key, is no nonce of ours: the counts that would expose its replay are not here.
+/// or of an earlier run with the same key, is no nonce of ours: the counts that would expose its replay are not here. And it covers the
+/// address that was challenged (RFC 7616 section 3.3 suggests it): who forges another's address never sees a nonce that is good there, so
+/// that nobody can guess passwords in another's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nonce {
     pub(crate) made_ms: u64,
@@ -28,25 +31,25 @@ impl NonceMaker {
         NonceMaker { mac, maker: rng.next_u64(), lifetime, since: None }
     }
 
-    /// A new nonce, written out.
-    pub(crate) fn make(&mut self, now: Now, rng: &mut Rng) -> String {
+    /// A new nonce for `source`, written out.
+    pub(crate) fn make(&mut self, now: Now, source: IpAddr, rng: &mut Rng) -> String {
         self.since.get_or_insert(now.mono);
         let nonce = Nonce { made_ms: self.ms(now), random: rng.next_u64() };
         let mut text = String::with_capacity(LENGTH);
         push_hex(&mut text, nonce.made_ms, 12);
         push_hex(&mut text, nonce.random, 16);
-        push_hex(&mut text, self.signature(nonce), 16);
+        push_hex(&mut text, self.signature(nonce, source), 16);
         text
     }
 
-    /// The nonce in `text`, when this engine has made it and it is still young enough.
-    pub(crate) fn check(&self, now: Now, text: &str) -> Option<Nonce> {
+    /// The nonce in `text`, when this engine has made it for `source` and it is still young enough.
+    pub(crate) fn check(&self, now: Now, source: IpAddr, text: &str) -> Option<Nonce> {
         let digits = text.as_bytes();
         if digits.len() != LENGTH {
             return None;
         }
         let nonce = Nonce { made_ms: hex_number(&digits[..12])?, random: hex_number(&digits[12..28])? };
-        let signed = bool::from(self.signature(nonce).ct_eq(&hex_number(&digits[28..])?));
+        let signed = bool::from(self.signature(nonce, source).ct_eq(&hex_number(&digits[28..])?));
         let young = self.ms(now).saturating_sub(nonce.made_ms) <= self.lifetime.as_millis() as u64;
         (signed && young).then_some(nonce)
     }
@@ -58,10 +61,14 @@ impl NonceMaker {
         (since.as_millis() as u64 + 1) & 0xffff_ffff_ffff
     }
 
-    fn signature(&self, nonce: Nonce) -> u64 {
-        let parts: [&[u8]; 4] =
-            [b"nonce", &self.maker.to_le_bytes(), &nonce.made_ms.to_le_bytes(), &nonce.random.to_le_bytes()];
-        self.mac.of(&parts) as u64
+    fn signature(&self, nonce: Nonce, source: IpAddr) -> u64 {
+        let source = match source {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        let (maker, made_ms, random) =
+            (self.maker.to_le_bytes(), nonce.made_ms.to_le_bytes(), nonce.random.to_le_bytes());
+        self.mac.of(&[b"nonce", &maker, &made_ms, &random, &source.octets()]) as u64
     }
 }
 
@@ -95,19 +102,27 @@ mod tests {
         let mut ours = NonceMaker::new(mac, lifetime, &mut rng);
         let other_shard = NonceMaker::new(mac, lifetime, &mut rng);
         let now = Now::read_clocks();
-        let text = ours.make(now, &mut rng);
+        let source = "192.0.2.1".parse().unwrap();
+        let text = ours.make(now, source, &mut rng);
 
-        assert!(ours.check(now, &text).is_some());
-        assert!(ours.check(now + lifetime, &text).is_some());
-        assert!(ours.check(now + lifetime + Duration::from_millis(1), &text).is_none());
-        assert!(other_shard.check(now, &text).is_none());
+        assert!(ours.check(now, source, &text).is_some());
+        assert!(ours.check(now + lifetime, source, &text).is_some());
+        assert!(ours.check(now + lifetime + Duration::from_millis(1), source, &text).is_none());
+        assert!(other_shard.check(now, source, &text).is_none());
+        assert!(
+            ours.check(now, "::ffff:192.0.2.1".parse().unwrap(), &text).is_some(),
+            "the same address, written otherwise"
+        );
+        for other in ["192.0.2.2", "2001:db8::1"] {
+            assert!(ours.check(now, other.parse().unwrap(), &text).is_none(), "challenged elsewhere");
+        }
         for at in 0..text.len() {
             let digit = if &text[at..=at] == "0" { "1" } else { "0" };
             let forged = format!("{}{digit}{}", &text[..at], &text[at + 1..]);
-            assert!(ours.check(now, &forged).is_none(), "{at}");
+            assert!(ours.check(now, source, &forged).is_none(), "{at}");
         }
         for bad in ["", "x", &text[1..], &format!("{text}0"), &"é".repeat(22)] {
-            assert!(ours.check(now, bad).is_none(), "{bad}");
+            assert!(ours.check(now, source, bad).is_none(), "{bad}");
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::target::same_target;
 use crate::{Algorithm, Kind, Secrets};
 use engine::{Mac, Now, Rng};
 use sip_message::Message;
+use std::net::IpAddr;
 use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -61,7 +62,7 @@ struct HashedTarget {
 pub enum Verdict {
     /// None for this realm: challenge.
     Missing,
-    /// The nonce is too old, used up, or not ours: challenge with `stale`, the phone then tries again without asking its user.
+    /// The nonce is too old, used up, not ours, or was given to somebody elsewhere: challenge with `stale`, the phone then tries again without asking its user.
     Stale,
     /// They break the rules: 400 with this Reason-Phrase (RFC 7616 section 3.4).
     Malformed(&'static str),
@@ -132,8 +133,9 @@ impl Authenticator {
     }
 
     /// The values of a challenge's header fields, one per algorithm, in the order in which they must stand (RFC 8760 section 2.3).
-    pub fn challenge(&mut self, now: Now, stale: bool) -> Vec<String> {
-        let nonce = self.nonces.make(now, &mut self.rng);
+    /// They are good for answers from `source` alone.
+    pub fn challenge(&mut self, now: Now, source: IpAddr, stale: bool) -> Vec<String> {
+        let nonce = self.nonces.make(now, source, &mut self.rng);
         let stale = if stale { ", stale=true" } else { "" };
         let realm = &self.config.realm;
         let value = |algorithm: &Algorithm| {
@@ -145,8 +147,9 @@ impl Authenticator {
         self.config.algorithms.iter().map(value).collect()
     }
 
-    /// Reads the credentials for this realm in a request. Needs no secret, and keeps nothing that the answer depends on.
-    pub fn examine(&mut self, now: Now, request: &Message, kind: Kind) -> Verdict {
+    /// Reads the credentials for this realm in a request that came from `source`. Needs no secret, and keeps nothing that the answer
+    /// depends on.
+    pub fn examine(&mut self, now: Now, source: IpAddr, request: &Message, kind: Kind) -> Verdict {
         let mut otherwise = Verdict::Missing;
         for field in request.fields(kind.answer_field()) {
             let answer = match AnswerFields::of(field) {
@@ -163,7 +166,9 @@ impl Authenticator {
             let algorithm = answer.algorithm().map_or(Some(Algorithm::Md5), |name| Algorithm::parse(&name));
             match algorithm.filter(|algorithm| self.config.algorithms.contains(algorithm)) {
                 Some(algorithm) => {
-                    return self.examine_answer(now, request, &answer, algorithm).unwrap_or_else(|verdict| verdict);
+                    return self
+                        .examine_answer(now, source, request, &answer, algorithm)
+                        .unwrap_or_else(|verdict| verdict);
                 }
                 None => continue,
             }
@@ -174,6 +179,7 @@ impl Authenticator {
     fn examine_answer(
         &mut self,
         now: Now,
+        source: IpAddr,
         request: &Message,
         answer: &AnswerFields<'_>,
         algorithm: Algorithm,
@@ -194,7 +200,7 @@ impl Authenticator {
         if !same_target(&uri, request.request_uri()) {
             return Err(Verdict::Malformed("digest uri is not the Request-URI"));
         }
-        let nonce = self.nonces.check(now, &nonce_text).ok_or(Verdict::Stale)?;
+        let nonce = self.nonces.check(now, source, &nonce_text).ok_or(Verdict::Stale)?;
         let ha2 = self.ha2(algorithm, request.method_text(), &uri);
 
         let mut text = String::with_capacity(user.len() + nonce_text.len() + ha2.as_str().len() + 64);

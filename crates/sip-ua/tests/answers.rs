@@ -37,7 +37,7 @@ fn a_challenged_call() {
         if request.method() == Method::Ack {
             return Vec::new();
         }
-        let verified = match authenticator.examine(now, request, Kind::Proxy) {
+        let verified = match authenticator.examine(now, source.ip(), request, Kind::Proxy) {
             Verdict::Claims(claim) => authenticator.verify(now, &claim, Some(&secrets)),
             _ => false,
         };
@@ -45,7 +45,7 @@ fn a_challenged_call() {
             return vec![ok(request, "s", "<sip:bob@10.0.0.2>", &[])];
         }
         let mut reply = Builder::reply(request, 407, source).to_tag("c");
-        for value in authenticator.challenge(now, false) {
+        for value in authenticator.challenge(now, source.ip(), false) {
             reply = reply.header(HeaderName::ProxyAuthenticate, value);
         }
         vec![reply.finish()]

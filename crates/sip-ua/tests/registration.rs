@@ -40,7 +40,7 @@ fn registrar(w: &mut World) -> Seen {
     w.script("server", move |request, source| {
         let secrets = Secrets::new("alice", "ringback", "secret");
         let signed = request.header(HeaderName::Authorization).is_some();
-        let verified = match authenticator.examine(start, request, Kind::Www) {
+        let verified = match authenticator.examine(start, source.ip(), request, Kind::Www) {
             Verdict::Claims(claim) => authenticator.verify(start, &claim, Some(&secrets)),
             _ => false,
         };
@@ -49,7 +49,7 @@ fn registrar(w: &mut World) -> Seen {
             return vec![ok(request, source, expires_of(request).min(600))];
         }
         let mut reply = Builder::reply(request, 401, source).to_tag("r");
-        for value in authenticator.challenge(start, false) {
+        for value in authenticator.challenge(start, source.ip(), false) {
             reply = reply.header(HeaderName::WwwAuthenticate, value);
         }
         vec![reply.finish()]

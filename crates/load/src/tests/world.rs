@@ -158,7 +158,7 @@ impl World {
     }
 
     fn register(&mut self, message: &Message, source: SocketAddr) -> Bytes {
-        let verdict = self.exchange.examine(self.now, message, Kind::Www);
+        let verdict = self.exchange.examine(self.now, source.ip(), message, Kind::Www);
         let stale = matches!(verdict, Verdict::Stale);
         let status = match verdict {
             Verdict::Claims(claim) => {
@@ -169,7 +169,7 @@ impl World {
         };
         let mut reply = Builder::reply(message, status, source).to_tag("x");
         if status == 401 {
-            for value in self.exchange.challenge(self.now, stale) {
+            for value in self.exchange.challenge(self.now, source.ip(), stale) {
                 reply = reply.header(HeaderName::WwwAuthenticate, value);
             }
         }

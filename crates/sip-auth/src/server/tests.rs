@@ -3,8 +3,11 @@ use crate::{Algorithm, Credentials, Kind, NonceUse, Password, Secrets, answer};
 use bytes::Bytes;
 use engine::{Mac, Now, Rng};
 use sip_message::Message;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+/// Where all requests come from.
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const URI: &str = "sip:101@pbx.example";
 
 struct World {
@@ -26,7 +29,7 @@ impl World {
 
     /// The field's value with which a client answers a fresh challenge.
     fn answer(&mut self, user: &str, password: &str) -> String {
-        let fields = self.server.challenge(self.now, false);
+        let fields = self.server.challenge(self.now, SOURCE, false);
         self.answer_to(&fields, user, password, &mut NonceUse::default())
     }
 
@@ -37,7 +40,7 @@ impl World {
     }
 
     fn examine(&mut self, credentials: &str) -> Verdict {
-        self.server.examine(self.now, &request(credentials), Kind::Proxy)
+        self.server.examine(self.now, SOURCE, &request(credentials), Kind::Proxy)
     }
 
     fn judge(&mut self, credentials: &str) -> &'static str {
@@ -69,7 +72,7 @@ fn request(credentials: &str) -> Message {
 #[test]
 fn the_right_password_counts_once_and_the_nonce_goes_on() {
     let mut world = World::default();
-    let fields = world.server.challenge(world.now, false);
+    let fields = world.server.challenge(world.now, SOURCE, false);
     let mut nonces = NonceUse::default();
     let first = world.answer_to(&fields, "100", "right", &mut nonces);
     let mut next =
@@ -106,7 +109,7 @@ fn wrong_passwords_unknown_users_and_changed_requests_are_refused() {
     let right = world.answer("100", "right");
     assert_eq!(world.judge(&right.replace("sip:101@pbx", "sip:101@PBX")), "wrong", "same target, other text");
     let other_method = message(&format!("MESSAGE {URI} SIP/2.0"), &format!("Proxy-Authorization: {right}\r\n"));
-    let Verdict::Claims(claim) = world.server.examine(world.now, &other_method, Kind::Proxy) else { panic!() };
+    let Verdict::Claims(claim) = world.server.examine(world.now, SOURCE, &other_method, Kind::Proxy) else { panic!() };
     assert!(!world.server.verify(world.now, &claim, Some(&Secrets::new("100", "pbx.example", "right"))));
     assert_eq!(world.judge(&right.replace("nc=00000001", "nc=00000002")), "wrong");
     assert_eq!(world.judge(&right), "verified");
@@ -115,7 +118,7 @@ fn wrong_passwords_unknown_users_and_changed_requests_are_refused() {
 #[test]
 fn the_stand_in_for_unknown_users_lets_nobody_in() {
     let mut world = World::default();
-    let fields = world.server.challenge(world.now, false);
+    let fields = world.server.challenge(world.now, SOURCE, false);
     let challenge = message("SIP/2.0 407 Prove it", &format!("Proxy-Authenticate: {}\r\n", fields[0]));
     let password = Password::Hashed { realm: "pbx.example".to_owned(), secrets: world.server.nobody.clone() };
     let credentials = Credentials { user: "999".to_owned(), password };
@@ -143,7 +146,7 @@ fn old_and_foreign_nonces_are_stale_not_wrong() {
     other.server = Authenticator::new(Config::new("pbx.example"), Mac::from_key([1; 16]), Rng::from_u64(98));
     let foreign = other.answer("100", "right");
     assert_eq!(world.judge(&foreign), "stale");
-    let value = world.server.challenge(world.now, true).remove(0);
+    let value = world.server.challenge(world.now, SOURCE, true).remove(0);
     assert!(value.ends_with(", stale=true"), "{value}");
 }
 
@@ -173,9 +176,12 @@ fn which_credentials_are_looked_at() {
     for (credentials, expected) in table {
         assert_eq!(world.judge(&credentials), expected, "{credentials}");
     }
-    assert!(matches!(world.server.examine(world.now, &request(&right), Kind::Www), Verdict::Missing), "another field");
+    assert!(
+        matches!(world.server.examine(world.now, SOURCE, &request(&right), Kind::Www), Verdict::Missing),
+        "another field"
+    );
     assert!(matches!(
-        world.server.examine(world.now, &message(&format!("INVITE {URI} SIP/2.0"), ""), Kind::Proxy),
+        world.server.examine(world.now, SOURCE, &message(&format!("INVITE {URI} SIP/2.0"), ""), Kind::Proxy),
         Verdict::Missing
     ));
 }
@@ -212,7 +218,7 @@ fn what_breaks_the_rules_is_told_so() {
 fn rfc_2069_answers_count_where_the_configuration_says_so_and_once_per_nonce() {
     let mut world = World::new(Config { accept_without_qop: true, ..Config::new("pbx.example") });
     let fields: Vec<String> =
-        world.server.challenge(world.now, false).iter().map(|f| f.replace(", qop=\"auth\"", "")).collect();
+        world.server.challenge(world.now, SOURCE, false).iter().map(|f| f.replace(", qop=\"auth\"", "")).collect();
     let old = world.answer_to(&fields, "100", "right", &mut NonceUse::default());
     assert!(!old.contains("qop"));
     assert_eq!(world.judge(&old), "verified");
@@ -225,7 +231,7 @@ fn rfc_2069_answers_count_where_the_configuration_says_so_and_once_per_nonce() {
 fn several_algorithms_are_offered_in_the_order_of_the_configuration() {
     let mut world =
         World::new(Config { algorithms: vec![Algorithm::Sha256, Algorithm::Md5], ..Config::new("pbx.example") });
-    let fields = world.server.challenge(world.now, false);
+    let fields = world.server.challenge(world.now, SOURCE, false);
     assert_eq!(fields.len(), 2);
     assert!(fields[0].contains("algorithm=SHA-256") && fields[1].contains("algorithm=MD5"), "{fields:?}");
     let md5 = world.answer_to(&fields[1..], "100", "right", &mut NonceUse::default());
@@ -233,14 +239,14 @@ fn several_algorithms_are_offered_in_the_order_of_the_configuration() {
     assert!(sha.contains("SHA-256") && md5.contains("MD5"));
     assert_eq!(world.judge(&sha), "verified");
     assert_eq!(world.judge(&md5), "stale", "the same nonce and count");
-    assert_eq!(World::default().server.challenge(world.now, false).len(), 1);
+    assert_eq!(World::default().server.challenge(world.now, SOURCE, false).len(), 1);
 }
 
 /// RFC 8760 sections 2.1 and 2.4: three algorithms, of which the topmost that is known is answered.
 #[test]
 fn rfc8760_sha_512_256_is_answered_and_verified_where_its_secret_is_known() {
     let mut world = World::new(Config { algorithms: Algorithm::ALL.to_vec(), ..Config::new("pbx.example") });
-    let fields = world.server.challenge(world.now, false);
+    let fields = world.server.challenge(world.now, SOURCE, false);
     assert!(fields[0].contains("algorithm=SHA-512-256"), "{fields:?}");
     let answer = world.answer_to(&fields, "100", "right", &mut NonceUse::default());
     assert!(answer.contains("algorithm=SHA-512-256"), "{answer}");
@@ -255,7 +261,7 @@ fn rfc8760_sha_512_256_is_answered_and_verified_where_its_secret_is_known() {
 fn a_realm_cannot_break_out_of_its_quotes() {
     let mut world = World::new(Config::new("a\"b\\c\r\nd"));
     assert_eq!(world.server.realm(), "abcd");
-    assert!(world.server.challenge(world.now, false)[0].contains("realm=\"abcd\""));
+    assert!(world.server.challenge(world.now, SOURCE, false)[0].contains("realm=\"abcd\""));
 }
 
 #[test]
