@@ -232,12 +232,16 @@ fn run_one(scenario: &Scenario, exchange: Exchange, folder: PathBuf, index: u8) 
     let (done, finished) = mpsc::channel();
     let test = scenario.run;
     let inner = Arc::clone(&world);
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&inner)));
         let _ = done.send(outcome.unwrap_or_else(|_| Err(anyhow!("the scenario panicked"))));
     });
     match finished.recv_timeout(Duration::from_secs(SCENARIO_SECONDS_MAX)) {
-        Ok(outcome) => outcome.with_context(|| format!("logs: {}", world.scope.dir().display())),
+        Ok(outcome) => {
+            // What it holds is gone before we may be.
+            let _ = thread.join();
+            outcome.with_context(|| format!("logs: {}", world.scope.dir().display()))
+        }
         Err(_) => {
             world.scope.kill_all();
             bail!("not done after {SCENARIO_SECONDS_MAX} s; logs: {}", world.scope.dir().display())
