@@ -63,7 +63,7 @@ impl fmt::Display for Cost {
 impl Bench {
     /// Processor time per call or registration at a steady rate, with a fresh and warmed server.
     pub(super) fn cost(&self, rival: Rival, work: Work, rate: u32) -> Result<Cost> {
-        let server = self.start(rival)?;
+        let server = self.start(rival, work, rate)?;
         self.load(&server, work, rate, WARM_UP)?;
         let before = cpu_us(&server)?;
         let run = self.load(&server, work, rate, self.plan.measure)?;
@@ -89,7 +89,7 @@ impl Bench {
         let mut command = std::process::Command::new("taskset");
         command.args(["-c", &LOAD_CORE.to_string()]).arg(ringback::binary()?);
         command.args(["load", &format!("{ip}:5060"), "--json", "--scenario", work.scenario()]);
-        command.args(["--as", &format!("{USER}:{PASSWORD}@{ip}"), "--users", &work.users().to_string()]);
+        command.args(["--as", &format!("{USER}:{PASSWORD}@{ip}"), "--users", &work.users(rate).to_string()]);
         command.args(["-r", &rate.to_string(), "-m", &total.to_string(), "-d", &HOLD_MS.to_string()]);
         let (code, process) = self.scope.run("load", &command, time * 3 + Duration::from_secs(60))?;
         // 1: some calls failed, which the figures show.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the same calls and registrations through Kamailio and through Ringback, in turns in one run: what one costs
 //! in processor time, and how many a second one core bears. The server has one core to itself, the load the other.
 
+mod bindings;
 mod idle;
 mod measure;
 mod report;
@@ -25,9 +26,11 @@ const KAMAILIO_CHILDREN: [u32; 3] = [1, 2, 4];
 
 /// Accounts are USER0, USER1 and so on.
 const USER: &str = "user";
-/// How many are called in turns, and how many register in turns (so many that none has two registrations in progress).
+/// How many are called in turns, and how many at least register in turns.
 const CALL_USERS: u32 = 20;
 const REGISTER_USERS: u32 = 200;
+/// How often each of them registers in a second, at most: a registration that takes longer than the 20th part holds up the load.
+const REGISTERS_PER_USER: u32 = 20;
 
 /// Who is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,10 +55,10 @@ impl Work {
         }
     }
 
-    fn users(self) -> u32 {
+    fn users(self, rate: u32) -> u32 {
         match self {
             Self::Call => CALL_USERS,
-            Self::Register => REGISTER_USERS,
+            Self::Register => REGISTER_USERS.max(rate / REGISTERS_PER_USER),
         }
     }
 }
@@ -102,8 +105,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if idle {
         return Ok(if idle_tls_kb <= idle::MEMORY_KB_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    let bindings = bench.many_bindings(quick)?;
+    println!(
+        "a binding takes {:.0} bytes; with {} of them a restart takes {:.1} s",
+        bindings.bytes, bindings.count, bindings.restart_s
+    );
     let kamailio = bench.best_kamailio()?;
-    let mut results = report::Results::new(kamailio, quick, idle_tls_kb);
+    let mut results = report::Results::new(kamailio, quick, idle_tls_kb, bindings);
     for round in 0..plan.rounds {
         for work in [Work::Call, Work::Register] {
             for rate in RATES {
@@ -143,8 +151,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// Starts a fresh server on its core.
-    fn start(&self, rival: Rival) -> Result<Process> {
+    /// Starts a fresh server on its core, with the users whom this work at this rate needs.
+    fn start(&self, rival: Rival, work: Work, rate: u32) -> Result<Process> {
         let ip = self.scope.ip(1);
         wait_udp_free(&ip, 5060)?;
         match rival {
@@ -156,7 +164,7 @@ impl Bench {
                 if data.exists() {
                     std::fs::remove_dir_all(data)?;
                 }
-                let users = (0..REGISTER_USERS).map(|number| format!("{USER}{number}")).collect();
+                let users = (0..work.users(rate)).map(|number| format!("{USER}{number}")).collect();
                 let setup = ringback::Setup { users, ..ringback::Setup::on(&ip) };
                 ringback::serve(&self.scope, &setup.text(&self.scope), Some(SERVER_CORE))
             }
