@@ -58,6 +58,7 @@ pub(crate) enum Row {
     Route(StoredRoute),
     NoRoute(String),
     Record(CallRecord),
+    Nothing,
     Ban(Ban),
     NoBan(Network),
 }

@@ -98,7 +98,13 @@ impl Store {
     ///
     /// `Failed`: the store is not [`Health::Well`], or [`WRITES_PENDING_MAX`](crate::WRITES_PENDING_MAX) wait already.
     pub fn change(&self, write: Write, reply: impl FnOnce(Outcome) + Send + 'static) {
-        self.0.shared.queue.push(Item { write, reply: Box::new(reply) });
+        self.0.shared.queue.push(Item { write, reply: Box::new(reply), urgent: true });
+    }
+
+    /// Has a call that is over written down, within a second or beside something else: waking the keeper for each would cost more than
+    /// the call has. Nobody is told when that fails.
+    pub fn note(&self, record: Box<CallRecord>) {
+        self.0.shared.queue.push(Item { write: Write::Record(record), reply: Box::new(drop), urgent: false });
     }
 
     /// The same, and waits for what becomes of it. Not for a thread that others wait for.
@@ -152,8 +158,10 @@ impl Store {
         self.0.shared.tables.bans()
     }
 
-    /// Call records, the latest first. Reads the disk.
+    /// Call records, the latest first, with those noted before. Reads the disk, and waits as [`Store::change_and_wait`] does.
     pub fn records(&self, query: &Query) -> Result<Vec<CallRecord>, StoreError> {
+        // While nothing can be written, those that are written are what there is.
+        let _ = self.change_and_wait(Write::Nothing);
         self.0.reader.lock().unwrap_or_else(PoisonError::into_inner).records(query)
     }
 

@@ -71,7 +71,7 @@ impl Tables {
             Write::RemoveRoute(name) => (2, name.clone()),
             Write::Ban(ban) => (3, ban.network.to_string()),
             Write::Unban(network) => (3, network.to_string()),
-            Write::Record(_) | Write::Bindings(_) | Write::UnbindUsers(_) => return None,
+            Write::Record(_) | Write::Nothing | Write::Bindings(_) | Write::UnbindUsers(_) => return None,
         };
         Some(self.key.hash_one((kind, name)))
     }

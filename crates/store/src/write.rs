@@ -46,6 +46,8 @@ pub enum Write {
     RemoveRoute(String),
     /// A call that is over.
     Record(Box<CallRecord>),
+    /// Nothing: told when what came before it is done.
+    Nothing,
     /// A ban, in the place of one of the same network.
     Ban(Box<Ban>),
     /// A ban is lifted; `Stale` when there is none.

@@ -106,7 +106,7 @@ impl Backend<Server> for World {
             Event::Ended(record) => {
                 self.counts.ended.fetch_add(1, Relaxed);
                 if self.keeps_records {
-                    self.store.change(Write::Record(record), drop);
+                    self.store.note(record);
                 }
             }
             // net hands those to who has asked.

@@ -122,6 +122,7 @@ impl Keys {
             }
             Write::RemoveRoute(name) if tables.routes().iter().any(|route| route.name == name) => Row::NoRoute(name),
             Write::Record(record) => Row::Record(*record),
+            Write::Nothing => Row::Nothing,
             Write::Ban(ban) => {
                 if !tables.has_ban(&ban.network) {
                     if tables.bans_len() + self.bans_added >= BANS_MAX {

@@ -118,7 +118,7 @@ impl Keeper {
             match self.keys.admit(item.write, &self.shared.tables, &mut self.group) {
                 Admission::Taken => self.replies.push(item.reply),
                 Admission::Answered(outcome) => (item.reply)(outcome),
-                Admission::NotYet(write) => return self.waiting.push_front(Item { write, reply: item.reply }),
+                Admission::NotYet(write) => return self.waiting.push_front(Item { write, ..item }),
             }
         }
     }
@@ -153,7 +153,7 @@ impl Keeper {
                 Row::NoRoute(name) => tables.remove_route(&name),
                 Row::Ban(ban) => tables.put_ban(ban),
                 Row::NoBan(network) => tables.remove_ban(&network),
-                Row::Record(_) => {}
+                Row::Record(_) | Row::Nothing => {}
             }
         }
     }

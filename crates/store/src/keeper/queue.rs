@@ -6,6 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// Writes that may wait for the keeper; the next fails at once.
 pub const WRITES_PENDING_MAX: usize = 100_000;
 
+/// Writes that nobody waits for after which the keeper is woken for them, too.
+const UNHURRIED_MAX: usize = 2048;
+
 /// Every so many writes that come while others wait, somebody looks at the clock.
 const LOOKS_EVERY: usize = 64;
 
@@ -16,6 +19,8 @@ pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
 pub(crate) struct Item {
     pub(crate) write: Write,
     pub(crate) reply: Reply,
+    /// Whether somebody waits for it.
+    pub(crate) urgent: bool,
 }
 
 /// Between those who want something written and the keeper.
@@ -26,6 +31,8 @@ pub(crate) struct Queue {
 
 struct State {
     items: Vec<Item>,
+    /// How many of them somebody waits for.
+    urgent: usize,
     /// The keeper sleeps, and wants to be woken when so many wait.
     wake_at: usize,
     /// What the keeper is writing down, it began then.
@@ -41,6 +48,7 @@ impl Queue {
     pub(crate) fn new() -> Queue {
         let state = State {
             items: Vec::new(),
+            urgent: 0,
             wake_at: usize::MAX,
             committing: None,
             slow: false,
@@ -65,8 +73,9 @@ impl Queue {
             drop(state);
             return (item.reply)(Outcome::Failed);
         }
+        state.urgent += usize::from(item.urgent);
         state.items.push(item);
-        if state.items.len() >= state.wake_at {
+        if state.urgent >= state.wake_at || (state.items.len() >= UNHURRIED_MAX && state.wake_at < usize::MAX) {
             state.wake_at = usize::MAX;
             drop(state);
             self.wake.notify_one();
@@ -86,10 +95,11 @@ impl Queue {
         health
     }
 
-    /// Waits until something waits to be written, the queue is stopped or so much time has passed. `false`: stopped, and nothing waits.
+    /// Waits until somebody waits for something to be written, the queue is stopped or so much time has passed. `false`: stopped, and nothing
+    /// waits.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         let mut state = self.lock();
-        if state.items.is_empty() && !state.stopped {
+        if state.urgent == 0 && state.items.len() < UNHURRIED_MAX && !state.stopped {
             state = self.sleep(state, 1, at_most);
         }
         !state.items.is_empty() || !state.stopped
@@ -117,7 +127,10 @@ impl Queue {
 
     /// Puts all that waits behind `taken`; says how many that were.
     pub(crate) fn take(&self, taken: &mut std::collections::VecDeque<Item>, room: &mut Vec<Item>) -> usize {
-        std::mem::swap(&mut self.lock().items, room);
+        let mut state = self.lock();
+        std::mem::swap(&mut state.items, room);
+        state.urgent = 0;
+        drop(state);
         let count = room.len();
         taken.extend(room.drain(..));
         count
@@ -155,6 +168,10 @@ impl State {
     /// Looks whether the keeper has been writing for too long; if so, what waits is given back to fail.
     fn notice_slowness(&mut self) -> Vec<Item> {
         self.slow |= self.committing.is_some_and(|(began, _)| began.elapsed() > SLOW_AFTER);
-        if self.slow { std::mem::take(&mut self.items) } else { Vec::new() }
+        if !self.slow {
+            return Vec::new();
+        }
+        self.urgent = 0;
+        std::mem::take(&mut self.items)
     }
 }

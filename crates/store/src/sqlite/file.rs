@@ -80,11 +80,16 @@ fn create(path: &Path) -> Result<(), StoreError> {
     make().map_err(|error| explain("creating", &new, error))?;
     file.sync_all().map_err(StoreError::io("writing", &new))?;
     fs::rename(&new, path).map_err(StoreError::io("creating", path))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("syncing", folder))
+    sync_folder(path).map_err(StoreError::io("syncing the folder of", path))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// Makes sure that the folder of the file at `path` knows what it has.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

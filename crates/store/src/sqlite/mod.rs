@@ -5,6 +5,7 @@
 
 mod binding_log;
 mod file;
+mod mark;
 mod records;
 mod rows;
 mod schema;
@@ -14,6 +15,7 @@ use crate::bindings::PARTS;
 use crate::{Bindings, StoreError};
 use binding_log::BindingLog;
 use engine::Rng;
+use mark::Mark;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -26,6 +28,7 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     connection: Connection,
     log: BindingLog,
+    mark: Mark,
     /// Whether it is written down that there was ever an account.
     peopled: bool,
 }
@@ -37,9 +40,10 @@ impl Sqlite {
     }
 
     fn open_with(path: &Path, log_bytes_min: u64) -> Result<Sqlite, StoreError> {
+        let mark = Mark::find(path)?;
         let mut connection = file::open(path)?;
         schema::migrate(&mut connection, path)?;
-        Ok(Sqlite { path: path.to_owned(), connection, log: BindingLog::new(log_bytes_min), peopled: false })
+        Ok(Sqlite { path: path.to_owned(), connection, log: BindingLog::new(log_bytes_min), mark, peopled: false })
     }
 
     fn meta(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -97,6 +101,8 @@ impl Sqlite {
         }
         transaction.commit()?;
         self.log.written();
+        // On a full disk it is tried again with the next group.
+        let _ = self.mark.make();
         self.peopled |= peoples;
         Ok(())
     }
@@ -109,6 +115,19 @@ pub(crate) fn while_held(path: &Path, action: impl FnOnce()) {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     action();
     other.execute_batch("ROLLBACK").unwrap();
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // Passive: it waits for nobody. What it says is whether somebody was in the way, and how much there was of how much is done.
+        let taken_over = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            let [busy, pages, done]: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            Ok(busy == 0 && pages == done)
+        });
+        if taken_over.unwrap_or(false) {
+            self.mark.remove();
+        }
+    }
 }
 
 impl Backend for Sqlite {

@@ -19,6 +19,7 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<()> {
         }
         Row::NoRoute(name) => execute(connection, "DELETE FROM route WHERE name = ?1", [name]),
         Row::Record(record) => super::records::write(connection, record),
+        Row::Nothing => Ok(()),
         Row::Ban(ban) => {
             let sql = "INSERT OR REPLACE INTO ban (network, until_ms, why, times) VALUES (?1, ?2, ?3, ?4)";
             let network = ban.network.to_string();

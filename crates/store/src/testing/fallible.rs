@@ -166,6 +166,7 @@ impl Kept {
                 },
                 Row::NoRoute(name) => self.routes.retain(|route| route.name != name),
                 Row::Record(record) => self.records.push(record),
+                Row::Nothing => {}
                 Row::Ban(ban) => {
                     self.bans.retain(|other| other.network != ban.network);
                     self.bans.push(ban);

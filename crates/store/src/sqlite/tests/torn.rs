@@ -149,6 +149,37 @@ fn a_torn_log_is_recovered_to_its_last_whole_change() {
     assert!(counts.first().unwrap().1 < counts.last().unwrap().1);
 }
 
+/// As after a kill, when somebody tidies up: what was in the log is missed, not forgotten.
+#[test]
+fn a_log_that_is_gone_is_missed() {
+    let now = Now::read_clocks();
+    let scratch = Scratch::new("log-gone");
+    let store = open(&scratch).unwrap();
+    assert_eq!(bind(&store, "100", &[binding(now, 100, 1, 6000)]), Outcome::Committed);
+    let mark = scratch.path.join("ringback.db-open");
+    assert!(mark.exists());
+    let [db, wal] = ["ringback.db", "ringback.db-wal"].map(|name| fs::read(scratch.path.join(name)).unwrap());
+    drop(store);
+    assert!(!mark.exists(), "closed in peace, the file has everything");
+    let mut scribbled = wal.clone();
+    scribbled[9] ^= 1;
+    for (how, log) in [
+        ("removed", None),
+        ("emptied", Some(&wal[..0])),
+        ("cut", Some(&wal[..31])),
+        ("scribbled", Some(&scribbled[..])),
+    ] {
+        NAMES.iter().for_each(|name| drop(fs::remove_file(scratch.path.join(name))));
+        fs::write(path(&scratch), &db).unwrap();
+        fs::write(&mark, b"").unwrap();
+        log.into_iter().for_each(|log| fs::write(scratch.path.join("ringback.db-wal"), log).unwrap());
+        let error = open(&scratch).unwrap_err().to_string();
+        assert!(error.contains("ringback.db-open") && error.contains("log of its latest changes"), "{how}: {error}");
+    }
+    fs::write(scratch.path.join("ringback.db-wal"), &wal).unwrap();
+    assert_eq!(open(&scratch).unwrap().bindings().all(now).len(), 1);
+}
+
 /// Rows that are as SQLite wants them, and not as we wrote them.
 #[test]
 fn a_row_that_is_not_ours_is_refused() {
