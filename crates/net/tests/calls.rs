@@ -125,7 +125,11 @@ impl Backend<Server> for Memory {
         Some(Input::Answer(match ask {
             Ask::Credentials { ticket, user } => {
                 let known = ["100", "101", "102"].contains(&&*user);
-                Answer::Credentials { ticket, secrets: known.then(|| Secrets::new(&user, REALM, "secret")), limits: None }
+                Answer::Credentials {
+                    ticket,
+                    secrets: known.then(|| Secrets::new(&user, REALM, "secret")),
+                    limits: None,
+                }
             }
             Ask::Bindings { ticket, aor } => {
                 Answer::Bindings { ticket, snapshot: location.fetch(now, &aor), account: None }

@@ -25,10 +25,7 @@ pub fn thread_cpu_time() -> Duration {
 }
 
 pub(super) fn timespec(length: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: length.as_secs() as _,
-        tv_nsec: libc::c_long::from(length.subsec_nanos() as i32),
-    }
+    libc::timespec { tv_sec: length.as_secs() as _, tv_nsec: libc::c_long::from(length.subsec_nanos() as i32) }
 }
 
 /// Blocks the thread until `socket` is readable or `length` has passed; tells whether it is.

@@ -98,7 +98,7 @@ fn a_sweep_is_bounded_and_says_when_there_is_more() {
 #[test]
 fn a_refresh_moves_nothing_and_changes_no_snapshot() {
     let mut location = Location::new(&mut Rng::from_u64(1));
-    let (name, hash) = (aor("a"), location.key.hash_one(&aor("a")));
+    let (name, hash) = (aor("a"), location.key.hash_one(aor("a")));
     location.apply_at(hash, name.clone(), [binding(1, 100)].into());
     let place = location.at(&name).1.as_ptr();
     location.refresh_at(hash, name.clone(), [binding(1, 200)].into());
