@@ -22,11 +22,16 @@ pub struct Users<'a> {
     pub known: bool,
 }
 
+/// How often one call may count for its payers; beyond that, [`Calls::charge`](crate::Calls::charge) knows of no call.
+pub const CHARGES_PER_CALL_MAX: usize = 64;
+
 /// That a call counts for somebody, in the books of our parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Charge {
     /// Whom it counts for.
     payer: u64,
+    /// For which INVITE: one dialog's Call-ID and tags may serve for any number of them.
+    invite: ServerTransactionId,
     /// What is to be given back when the call is over.
     seat: u32,
 }
@@ -235,13 +240,21 @@ impl Call {
         NameAddr::parse(text).ok()
     }
 
-    /// Has it count for somebody, unless it does.
-    pub(crate) fn charge<E>(&mut self, payer: u64, charge: impl FnOnce() -> Result<u32, E>) -> Result<(), E> {
-        if self.charges.iter().all(|charge| charge.payer != payer) {
-            let seat = charge()?;
-            self.charges.push(Charge { payer, seat });
+    /// Has it count for somebody, unless it does for this INVITE. `None`: it counts too often already.
+    pub(crate) fn charge<E>(
+        &mut self,
+        invite: ServerTransactionId,
+        payer: u64,
+        charge: impl FnOnce() -> Result<u32, E>,
+    ) -> Option<Result<(), E>> {
+        if self.charges.iter().any(|charge| charge.payer == payer && charge.invite == invite) {
+            return Some(Ok(()));
         }
-        Ok(())
+        if self.charges.len() >= CHARGES_PER_CALL_MAX {
+            return None;
+        }
+        let charged = charge().map(|seat| self.charges.push(Charge { payer, invite, seat }));
+        Some(charged)
     }
 
     pub(crate) fn charges(&self) -> impl Iterator<Item = u32> {

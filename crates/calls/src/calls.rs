@@ -230,17 +230,19 @@ impl Calls {
         Some(Story { id: Some(id), how: how.to_owned(), ..self.ring.story(call_id) })
     }
 
-    /// Has the call of a request count for somebody until it is over, when `charge` says so, unless it counts for them already: what `charge`
-    /// makes comes out of [`poll_output`](Self::poll_output) then. `None`: there is no such call.
+    /// Has the call of a request count for somebody until it is over, when `charge` says so, unless it counts for them already for this
+    /// INVITE: what `charge` makes comes out of [`poll_output`](Self::poll_output) then. Another INVITE with the same Call-ID and tags counts
+    /// anew, whatever it is for. `None`: there is no such call, or it counts [`CHARGES_PER_CALL_MAX`](crate::CHARGES_PER_CALL_MAX) times.
     pub fn charge<E>(
         &mut self,
         request: &Message,
+        invite: ServerTransactionId,
         payer: u64,
         charge: impl FnOnce() -> Result<u32, E>,
     ) -> Option<Result<(), E>> {
         let (number, _) = self.find(request)?;
         let call = self.calls.get_mut(&number)?;
-        Some(call.charge(payer, charge))
+        call.charge(invite, payer, charge)
     }
 
     /// Says for people why a call is refused by us with `status`, if it is.

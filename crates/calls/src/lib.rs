@@ -20,7 +20,7 @@ mod ring;
 mod story;
 
 pub use bye::Bye;
-pub use call::{Call, State, Users};
+pub use call::{CHARGES_PER_CALL_MAX, Call, State, Users};
 pub use calls::{CALL_SILENCE_MAX, CALLS_MAX, Calls, Config, HELD_BYTES_MAX, LOOK_EVERY, RINGING_SILENCE_MAX};
 pub use dialog::DIALOGS_PER_CALL_MAX;
 pub use id::Id;

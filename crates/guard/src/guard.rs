@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How long a source that has proved who it is counts as known; up to a minute more, for that is counted in minutes.
-pub const KNOWN_FOR: Duration = Duration::from_secs(3600);
+pub const KNOWN_FOR: Duration = Duration::from_secs(3 * 3600);
 
 /// How often as many wrong passwords a known source may send as a stranger: behind one address there may be a hundred phones, and one of
 /// them has an old password.

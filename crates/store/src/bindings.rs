@@ -11,6 +11,9 @@ pub(crate) const PARTS: usize = 1280;
 /// Parts that one [`Bindings::sweep`] looks at.
 const SWEPT_AT_ONCE: usize = PARTS / 40;
 
+/// Seconds within which a group is written down, however busy the file is.
+const SWEPT_NO_SOONER_S: u64 = 60;
+
 /// The bindings of all addresses-of-record, in memory, for all drivers. A clone is another handle to the same ones.
 ///
 /// Everybody reads; only the keeper changes them, after the change is on the disk.
@@ -117,7 +120,13 @@ impl Bindings {
             return Err(Outcome::Full);
         }
         *added += more;
-        Ok(Record::encode_change(&change.aor, standing, &change.bindings, log))
+        // A mere refresh leans on what stands: that must not be swept away before the refresh is written down and made.
+        let lasts_s = Now::read_clocks().unix_s() + SWEPT_NO_SOONER_S;
+        if standing.iter().all(|binding| u64::from(binding.expires_at_s()) > lasts_s) {
+            return Ok(Record::encode_change(&change.aor, standing, &change.bindings, log));
+        }
+        Record::encode(&change.aor, &change.bindings, log);
+        Ok(false)
     }
 
     /// Makes a change that is on the disk.

@@ -1,5 +1,6 @@
 use crate::world::{World, usual};
-use calls::{Config, DIALOGS_PER_CALL_MAX};
+use calls::{CHARGES_PER_CALL_MAX, Config, DIALOGS_PER_CALL_MAX};
+use sip_transaction::ServerTransactionId;
 
 #[test]
 fn a_call_too_many_passes_unwatched_and_is_counted() {
@@ -71,4 +72,27 @@ fn a_users_calls_are_counted_at_both_ends() {
     assert_eq!(counts(&world), [3, 1, 1], "who calls themself is in one call");
     world.run("back 486 call=1\n-> ended 0.1 Refused(486)\nback 486 call=3 to=alice\n-> ended 0.3 Refused(486)");
     assert_eq!(counts(&world), [1, 0, 1]);
+}
+
+/// Who sends INVITE after INVITE with one Call-ID and one tag has as many calls as INVITEs.
+#[test]
+fn each_invite_of_a_call_counts() {
+    let mut world = World::new(usual());
+    world.run("alice INVITE call=1\n-> started 0.1");
+    let request = world.request("alice", "INVITE");
+    let mut charge = |invite, seat| {
+        let mut taken = false;
+        let told = world.calls.charge(&request, ServerTransactionId::from_bits(invite), 7, || {
+            taken = true;
+            if seat == 13 { Err("no more") } else { Ok(seat) }
+        });
+        (told, taken)
+    };
+    assert_eq!(charge(1, 1), (Some(Ok(())), true));
+    assert_eq!(charge(1, 2), (Some(Ok(())), false), "a spiral within its transaction, another target");
+    assert_eq!(charge(2, 13), (Some(Err("no more")), true));
+    for invite in 2..=CHARGES_PER_CALL_MAX as u64 {
+        assert_eq!(charge(invite, 20), (Some(Ok(())), true));
+    }
+    assert_eq!(charge(1000, 21), (None, false));
 }

@@ -132,6 +132,11 @@ impl World {
         }
     }
 
+    /// A request as they send it.
+    pub(crate) fn request(&self, who: &str, method: &str) -> Message {
+        self.message(who, method, &Words(std::iter::empty().collect()))
+    }
+
     fn message(&self, who: &str, what: &str, words: &Words<'_>) -> Message {
         let (request, status) = (what.parse::<u16>().is_err(), what.parse::<u16>().unwrap_or(0));
         let method = if request { what } else { words.get("method", "INVITE") };

@@ -66,6 +66,19 @@ pub(crate) struct Keeper {
     replies: Vec<Reply>,
 }
 
+/// Tells everybody when the keeper's thread ends by a panic.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .queue
+                .fail_for_good("the thread that writes has failed (see above); the exchange must be started again");
+        }
+    }
+}
+
 impl Keeper {
     pub(crate) fn new(shared: Arc<Shared>, backend: Box<dyn Backend>, keep_records: Duration) -> Keeper {
         Keeper {
@@ -83,6 +96,7 @@ impl Keeper {
 
     /// Writes until the queue is stopped and empty.
     pub(crate) fn run(mut self) {
+        let _alarm = Alarm(self.shared.clone());
         let mut busy = false;
         loop {
             if self.waiting.is_empty() {

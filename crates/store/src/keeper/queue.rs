@@ -154,6 +154,17 @@ impl Queue {
         self.wake.notify_all();
     }
 
+    /// Nothing is written any more, for this reason.
+    pub(crate) fn fail_for_good(&self, why: &str) {
+        let mut state = self.lock();
+        state.stopped = true;
+        (state.committing, state.urgent) = (None, 0);
+        state.failing = Some((SystemTime::now(), why.to_owned()));
+        let waiting = std::mem::take(&mut state.items);
+        drop(state);
+        waiting.into_iter().for_each(|item| (item.reply)(Outcome::Failed));
+    }
+
     pub(crate) fn is_failing(&self) -> bool {
         self.lock().failing.is_some()
     }

@@ -1,4 +1,5 @@
 use crate::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -45,6 +46,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 /// A connection for reading beside the one that writes.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| explain("opening", path, error))
+}
+
+/// Whether closing leaves the log beside the file as it is, rather than taking it over into the file.
+pub(super) fn keep_log_on_close(connection: &Connection, path: &Path, keep: bool) -> Result<(), StoreError> {
+    let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
+    set.map(drop).map_err(|error| explain("opening", path, error))
 }
 
 /// Looks whether SQLite's own structures are as they should be: what holds rows, not what is in them.

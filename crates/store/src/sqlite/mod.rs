@@ -29,6 +29,8 @@ pub(crate) struct Sqlite {
     connection: Connection,
     log: BindingLog,
     mark: Mark,
+    /// Whether it was understood: what was not is left as it is.
+    loaded: bool,
     /// Whether it is written down that there was ever an account.
     peopled: bool,
 }
@@ -42,8 +44,16 @@ impl Sqlite {
     fn open_with(path: &Path, log_bytes_min: u64) -> Result<Sqlite, StoreError> {
         let mark = Mark::find(path)?;
         let mut connection = file::open(path)?;
+        file::keep_log_on_close(&connection, path, true)?;
         schema::migrate(&mut connection, path)?;
-        Ok(Sqlite { path: path.to_owned(), connection, log: BindingLog::new(log_bytes_min), mark, peopled: false })
+        Ok(Sqlite {
+            path: path.to_owned(),
+            connection,
+            log: BindingLog::new(log_bytes_min),
+            mark,
+            loaded: false,
+            peopled: false,
+        })
     }
 
     fn meta(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -85,7 +95,8 @@ impl Sqlite {
 
     fn write(&mut self, group: &Group, standing: &Bindings) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        if group.is_empty() {
+        // What writes nothing says nothing about whether anything can be written.
+        if group.changes.is_empty() && group.rows.iter().all(|row| matches!(row, crate::backend::Row::Nothing)) {
             let second = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
             self.set_meta("tried", &second.to_le_bytes())?;
         }
@@ -119,6 +130,9 @@ pub(crate) fn while_held(path: &Path, action: impl FnOnce()) {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
+        if !self.loaded {
+            return;
+        }
         // Passive: it waits for nobody. What it says is whether somebody was in the way, and how much there was of how much is done.
         let taken_over = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             let [busy, pages, done]: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
@@ -148,6 +162,8 @@ impl Backend for Sqlite {
         self.peopled = self.meta("peopled").map_err(failed)?.is_some();
         let rows = rows::load(&self.connection).map_err(failed)?;
         let (accounts, routes, bans) = rows.map_err(|what| self.damaged(what))?;
+        file::keep_log_on_close(&self.connection, &self.path, false)?;
+        self.loaded = true;
         Ok(Loaded { bindings, accounts, routes, bans, peopled: self.peopled })
     }
 
