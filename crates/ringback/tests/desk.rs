@@ -108,6 +108,26 @@ fn accounts_are_the_same_whether_the_exchange_runs_or_not() {
     assert_eq!((scratch.register("anna", &new, &address), scratch.register("berta", &other, &address)), (0, 1));
 }
 
+/// Bindings outlive a restart; those of somebody whose account does not are let go of.
+#[test]
+fn who_has_no_account_any_more_after_a_restart_is_not_registered() {
+    let scratch = Scratch::new("desk-gone");
+    scratch.done(&["user", "add", "anna"]);
+    fs::write(scratch.0.join("karl.toml"), "[[user]]\nname = \"karl\"\npassword = \"correct horse\"\n").unwrap();
+    let with_karl = [&["serve", "--config", "karl.toml"], &ANYWHERE[..]].concat();
+    let mut exchange = scratch.start(&with_karl);
+    let address = exchange.address();
+    let _phone = scratch.answering("karl", "correct horse", &address);
+    let registered = || scratch.done(&["reg", "ls"]).len();
+    for (arguments, there) in [(with_karl, 1), ([&["serve"], &ANYWHERE[..]].concat(), 0)] {
+        exchange.signal("-KILL");
+        exchange.exit_code();
+        exchange = scratch.start(&arguments);
+        exchange.address();
+        assert_eq!(registered(), there);
+    }
+}
+
 #[test]
 fn phones_of_another_exchange_register_with_the_passwords_that_they_have() {
     let scratch = Scratch::new("desk-import");

@@ -80,11 +80,10 @@ impl Desk {
 
     pub(super) async fn remove_user(&self, name: String) -> Result<Values, Failure> {
         self.refuse_configured(&name)?;
-        if !self.write(Write::RemoveAccount(name.clone())).await? {
-            return Err(StoreError::NoSuchUser(name).into());
-        }
-        self.unbind(vec![name]).await?;
-        done()
+        let removed = self.write(Write::RemoveAccount(name.clone())).await?;
+        // Even if there was none: the time before may have come to this point and no further.
+        self.unbind(vec![name.clone()]).await?;
+        if removed { done() } else { Err(StoreError::NoSuchUser(name).into()) }
     }
 
     pub(super) async fn forward_user(&self, name: String, forwards: &Forwards) -> Result<Values, Failure> {

@@ -4,6 +4,7 @@ use engine::{Now, Rng};
 use net::{Backend, Later};
 use server::{Answer, Ask, Event, Input, Server};
 use sip_registrar::Outcome;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,12 +48,28 @@ impl World {
         let store = Store::open(folder, &config.store.url, options, rng)?;
         let gate = Gate::over(&store, Now::read_clocks(), &GateConfig::new(config), rng);
         let keeps_records = config.store.keep_records_days > 0;
-        Ok(World { keeps_records, ..World::of(store, Some(Arc::new(gate)), config.auth.required) })
+        let world = World { keeps_records, ..World::of(store, Some(Arc::new(gate)), config.auth.required) };
+        world.unbind_strangers();
+        Ok(world)
     }
 
     /// Over a store, which is told of no calls.
     pub(crate) fn of(store: Store, gate: Option<Arc<Gate>>, auth_required: bool) -> World {
         World { store, gate, auth_required, keeps_records: false, counts: Arc::default() }
+    }
+
+    /// Lets go of what is bound to users whose account went while nobody ran.
+    fn unbind_strangers(&self) {
+        let mut strangers = BTreeSet::new();
+        self.store.bindings().for_each(|aor, _| {
+            if !self.may_be_registered(aor) && !strangers.contains(aor.user()) {
+                strangers.insert(aor.user().to_owned());
+            }
+        });
+        if !strangers.is_empty() {
+            // A store that cannot write now says so by itself.
+            let _ = self.store.change_and_wait(Write::UnbindUsers(strangers.into_iter().collect()));
+        }
     }
 
     /// Takes these accounts in the place of the configured ones. Who is gone, or has another password, is not registered any more.
