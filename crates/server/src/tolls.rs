@@ -103,7 +103,8 @@ impl Server {
     }
 }
 
-/// Whether a request begins a call.
+/// Whether a request that is led by rules or bindings begins a call. With a To tag, too: inside a dialog of ours it would have our Route,
+/// which leads it past both, and a tag is quickly invented.
 fn begins_call(packet: &Packet) -> bool {
-    packet.message.method() == Method::Invite && packet.message.to_tag().is_none()
+    packet.message.method() == Method::Invite
 }

@@ -160,3 +160,17 @@ fn who_has_forwarded_calls_outside_is_limited_however_late_that_happens() {
         );
     }
 }
+
+#[test]
+fn an_invented_to_tag_is_no_way_around_the_limits() {
+    check_with(
+        |config| with_limits(config, Limits { calls: 0, ..Limits::default() }),
+        "given host:gw.carrier.test is gateway, bob registered
+         alice -> exchange     INVITE sip:030123@example.org
+             To: <sip:030123@example.org>;tag=invented
+         exchange -> alice     503
+             Reason-Phrase: Too Many Calls
+         alice -> exchange     ACK
+         exchange tells alice has as many calls as they may have at a time",
+    );
+}
