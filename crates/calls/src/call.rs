@@ -22,7 +22,7 @@ pub struct Users<'a> {
     pub known: bool,
 }
 
-/// How often one call may count for its payers; beyond that, [`Calls::charge`](crate::Calls::charge) knows of no call.
+/// How often one call may count for its payers; one INVITE more of it is refused.
 pub const CHARGES_PER_CALL_MAX: usize = 64;
 
 /// That a call counts for somebody, in the books of our parent.
@@ -240,21 +240,21 @@ impl Call {
         NameAddr::parse(text).ok()
     }
 
-    /// Has it count for somebody, unless it does for this INVITE. `None`: it counts too often already.
+    /// Has it count for somebody, unless it does for this INVITE. `full`: it counts too often already.
     pub(crate) fn charge<E>(
         &mut self,
         invite: ServerTransactionId,
         payer: u64,
         charge: impl FnOnce() -> Result<u32, E>,
-    ) -> Option<Result<(), E>> {
+        full: E,
+    ) -> Result<(), E> {
         if self.charges.iter().any(|charge| charge.payer == payer && charge.invite == invite) {
-            return Some(Ok(()));
+            return Ok(());
         }
         if self.charges.len() >= CHARGES_PER_CALL_MAX {
-            return None;
+            return Err(full);
         }
-        let charged = charge().map(|seat| self.charges.push(Charge { payer, invite, seat }));
-        Some(charged)
+        charge().map(|seat| self.charges.push(Charge { payer, invite, seat }))
     }
 
     pub(crate) fn charges(&self) -> impl Iterator<Item = u32> {

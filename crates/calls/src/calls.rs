@@ -232,17 +232,19 @@ impl Calls {
 
     /// Has the call of a request count for somebody until it is over, when `charge` says so, unless it counts for them already for this
     /// INVITE: what `charge` makes comes out of [`poll_output`](Self::poll_output) then. Another INVITE with the same Call-ID and tags counts
-    /// anew, whatever it is for. `None`: there is no such call, or it counts [`CHARGES_PER_CALL_MAX`](crate::CHARGES_PER_CALL_MAX) times.
+    /// anew, whatever it is for. `None`: there is no such call. One
+    /// that counts [`CHARGES_PER_CALL_MAX`](crate::CHARGES_PER_CALL_MAX) times is `full`.
     pub fn charge<E>(
         &mut self,
         request: &Message,
         invite: ServerTransactionId,
         payer: u64,
         charge: impl FnOnce() -> Result<u32, E>,
+        full: E,
     ) -> Option<Result<(), E>> {
         let (number, _) = self.find(request)?;
         let call = self.calls.get_mut(&number)?;
-        call.charge(invite, payer, charge)
+        Some(call.charge(invite, payer, charge, full))
     }
 
     /// Says for people why a call is refused by us with `status`, if it is.

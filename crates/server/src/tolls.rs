@@ -59,7 +59,10 @@ impl Server {
         let tally = &self.config.tally;
         let number = self.config.keys.shard.of(&[b"payer", payer.name.as_bytes()]) as u64;
         let take = || tally.take(now, number, payer.calls, payer.calls_per_hour).map(|seat| seat.0);
-        let charged = self.calls.as_mut().and_then(|calls| calls.charge(&packet.message, id, number, take));
+        let charged = self
+            .calls
+            .as_mut()
+            .and_then(|calls| calls.charge(&packet.message, id, number, take, routing::Excess::Calls));
         // What nobody watches counts when it begins, and no longer.
         let charged = charged.unwrap_or_else(|| take().map(|seat| tally.give_back(Seat(seat))));
         let Err(excess) = charged else { return true };

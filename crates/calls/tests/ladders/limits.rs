@@ -82,10 +82,16 @@ fn each_invite_of_a_call_counts() {
     let request = world.request("alice", "INVITE");
     let mut charge = |invite, seat| {
         let mut taken = false;
-        let told = world.calls.charge(&request, ServerTransactionId::from_bits(invite), 7, || {
-            taken = true;
-            if seat == 13 { Err("no more") } else { Ok(seat) }
-        });
+        let told = world.calls.charge(
+            &request,
+            ServerTransactionId::from_bits(invite),
+            7,
+            || {
+                taken = true;
+                if seat == 13 { Err("no more") } else { Ok(seat) }
+            },
+            "full",
+        );
         (told, taken)
     };
     assert_eq!(charge(1, 1), (Some(Ok(())), true));
@@ -94,5 +100,5 @@ fn each_invite_of_a_call_counts() {
     for invite in 2..=CHARGES_PER_CALL_MAX as u64 {
         assert_eq!(charge(invite, 20), (Some(Ok(())), true));
     }
-    assert_eq!(charge(1000, 21), (None, false));
+    assert_eq!(charge(1000, 21), (Some(Err("full")), false));
 }
